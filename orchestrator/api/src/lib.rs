@@ -1,0 +1,1 @@
+//! The velero.io objects: specs as they are written, and the requests they mean

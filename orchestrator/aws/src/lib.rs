@@ -1,0 +1,1 @@
+//! S3, EKS and its tokens

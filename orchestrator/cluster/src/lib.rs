@@ -1,0 +1,1 @@
+//! Discovery, list, write and exec against a kube-apiserver

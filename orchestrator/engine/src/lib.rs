@@ -1,0 +1,1 @@
+//! Observes, acts and records for backups, restores and drills

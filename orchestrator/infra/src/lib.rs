@@ -1,0 +1,1 @@
+//! The infrastructure contract, pairing of source and target, rewriting, leak scan

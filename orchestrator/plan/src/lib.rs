@@ -1,0 +1,1 @@
+//! Every decision of a backup, a restore and retention; pure

@@ -1,0 +1,1 @@
+//! HTTP, TCP, readiness, counts, queries and canaries

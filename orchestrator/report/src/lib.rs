@@ -1,0 +1,1 @@
+//! One view model to HTML, JSON, JUnit and Markdown, and signed evidence

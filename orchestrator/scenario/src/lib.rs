@@ -1,0 +1,1 @@
+//! Scenario file to checked DAG, step kinds, journal events, the saga; pure

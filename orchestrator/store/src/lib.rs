@@ -1,0 +1,1 @@
+//! Object store on disk and in memory, and the bucket's layout

@@ -1,0 +1,1 @@
+//! Runs terraform or tofu and reads what it says

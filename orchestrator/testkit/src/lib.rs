@@ -1,0 +1,1 @@
+//! Fakes with real semantics, conformance suites, fault injection

@@ -1,0 +1,1 @@
+//! What each Kubernetes release serves, and converters between API versions, one file per kind
