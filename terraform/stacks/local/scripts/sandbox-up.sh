@@ -1,0 +1,13 @@
+# Starts the sandbox. Reads LANDFALL_BINARY, SANDBOX_NAME, SANDBOX_KUBERNETES, SANDBOX_NODES.
+#
+# local-exec waits until nobody holds its output any more, and the sandbox stays behind: so the
+# output goes to a file, which has no name any more when the sandbox starts and so cannot be left over.
+log=$(mktemp)
+exec 3>"$log" 4<"$log"
+rm -f -- "$log"
+
+if ! "$LANDFALL_BINARY" sandbox up "$SANDBOX_NAME" \
+  --kubernetes "$SANDBOX_KUBERNETES" --nodes "$SANDBOX_NODES" --detach >&3 2>&1 </dev/null 4<&-; then
+  cat <&4 >&2
+  exit 1
+fi
