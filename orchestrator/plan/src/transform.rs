@@ -1,0 +1,1 @@
+//! What changes in a body on its way into other infrastructure.
