@@ -1,0 +1,270 @@
+//! An archive unpacked into one file and an index, so that bodies are read one at a time.
+//!
+//! An item costs a few hundred bytes of memory whatever its body weighs. The two copies of an object in its preferred
+//! version are kept as one. Trouble with one item is data here; only a broken or hostile archive is an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+
+use model::{ItemId, ItemIndex};
+use sha2::{Digest, Sha256};
+
+use crate::caps::Caps;
+use crate::error::ArchiveError;
+use crate::facts::BodyFacts;
+use crate::path::StoredVersion;
+use crate::reader::{ArchiveReader, Entry, ReadSummary};
+
+/// Where a body lies in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BodySpan {
+    pub offset: u64,
+    pub length: u32,
+}
+
+/// One body of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBody {
+    /// The API version in which the object was listed, without the group.
+    pub version: String,
+    /// Whether that was the preferred version of its group when the backup was made.
+    pub preferred: bool,
+    pub span: BodySpan,
+    pub sha256: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredItem {
+    /// The preferred version first, the others in the order of their names.
+    pub bodies: Vec<StoredBody>,
+}
+
+/// What is odd about one item or file, while the archive as a whole is sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// A file that is no object.
+    UnknownFile { path: String },
+    /// The body does not read as an object; the item is not in the index.
+    BadBody { item: ItemId, why: String },
+    /// The body names another object than its path does.
+    OtherIdentity { item: ItemId, says: String },
+    /// The plain copy and the preferred one differ; the plain one counts, as it does for Velero.
+    CopiesDiffer { item: ItemId },
+}
+
+/// The index of a spool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spool {
+    pub items: BTreeMap<ItemId, StoredItem>,
+    pub troubles: Vec<Trouble>,
+    pub summary: ReadSummary,
+}
+
+impl Spool {
+    /// Unpacks an archive into `out`, which begins at offset 0.
+    ///
+    /// `observe` sees every body that is kept, with what it says of itself, once; it is how a caller learns facts
+    /// without reading the spool a second time.
+    pub fn unpack(
+        archive: impl Read,
+        out: impl Write,
+        caps: Caps,
+        mut observe: impl FnMut(&Entry, &BodyFacts, &[u8]),
+    ) -> Result<Self, ArchiveError> {
+        let mut unpacking =
+            Unpacking { out, offset: 0, copies: BTreeMap::new(), bad: BTreeSet::new(), troubles: Vec::new() };
+        let mut body = Vec::new();
+        let summary = ArchiveReader::new(archive, caps).for_each(|entry, reader| {
+            body.clear();
+            reader.read_to_end(&mut body).map_err(ArchiveError::Read)?;
+            unpacking.take(entry, &body, &mut observe)
+        })?;
+        unpacking.finish(summary)
+    }
+
+    /// Unpacks an archive and keeps the facts of each item, of its preferred version where there is one.
+    pub fn unpack_indexed(archive: impl Read, out: impl Write, caps: Caps) -> Result<(Self, ItemIndex), ArchiveError> {
+        let mut index = ItemIndex::new();
+        let spool = Self::unpack(archive, out, caps, |entry, facts, _| {
+            let is_better = !matches!(entry.path.version, StoredVersion::Other(_));
+            if is_better || !index.contains_key(&entry.path.item) {
+                index.insert(entry.path.item.clone(), facts.clone().into_item_facts(Vec::new()));
+            }
+        })?;
+        for (item, stored) in &spool.items {
+            if let Some(facts) = index.get_mut(item) {
+                facts.versions = stored.bodies.iter().map(|body| body.version.clone()).collect();
+            }
+        }
+        index.retain(|item, _| spool.items.contains_key(item));
+        Ok((spool, index))
+    }
+}
+
+/// Reads bodies of a spool's file; any number of threads may share one.
+#[derive(Debug)]
+pub struct SpoolReader {
+    file: File,
+}
+
+impl SpoolReader {
+    /// `file` is what the spool was unpacked into, opened for reading.
+    pub fn new(file: File) -> Self {
+        Self { file }
+    }
+
+    pub fn read(&self, span: BodySpan) -> io::Result<Vec<u8>> {
+        let mut body = vec![0; span.length as usize];
+        self.file.read_exact_at(&mut body, span.offset)?;
+        Ok(body)
+    }
+}
+
+impl StoredItem {
+    /// The preferred body, or the first of the others.
+    pub fn best(&self) -> Option<&StoredBody> {
+        self.bodies.first()
+    }
+
+    pub fn in_version(&self, version: &str) -> Option<&StoredBody> {
+        self.bodies.iter().find(|body| body.version == version)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFile { path } => write!(f, "{path:?} is not an object"),
+            Self::BadBody { item, why } => write!(f, "the body of {item} does not read as an object: {why}"),
+            Self::OtherIdentity { item, says } => write!(f, "the body of {item} says that it is {says:?}"),
+            Self::CopiesDiffer { item } => write!(f, "the two copies of {item} differ; the plain one counts"),
+        }
+    }
+}
+
+/// Copies of one item as they come, in any order.
+#[derive(Default)]
+struct Copies {
+    plain: Option<(BodySpan, [u8; 32], String)>,
+    versioned: Vec<StoredBody>,
+}
+
+struct Unpacking<W> {
+    out: W,
+    offset: u64,
+    copies: BTreeMap<ItemId, Copies>,
+    bad: BTreeSet<ItemId>,
+    troubles: Vec<Trouble>,
+}
+
+impl<W: Write> Unpacking<W> {
+    fn take(
+        &mut self,
+        entry: &Entry,
+        body: &[u8],
+        observe: &mut impl FnMut(&Entry, &BodyFacts, &[u8]),
+    ) -> Result<(), ArchiveError> {
+        let item = &entry.path.item;
+        let sha256: [u8; 32] = Sha256::digest(body).into();
+        // The second copy of a body costs no second place.
+        let twin = self.copies.get(item).and_then(|copies| copies.twin(&entry.path.version, &sha256));
+        let (span, says_version) = match twin {
+            Some(known) => known,
+            None => {
+                let facts = match BodyFacts::read(body) {
+                    Ok(facts) => facts,
+                    Err(error) => {
+                        // Both copies are bad in the same way; once is enough.
+                        if self.bad.insert(item.clone()) {
+                            self.troubles.push(Trouble::BadBody { item: item.clone(), why: model::chain(&error) });
+                        }
+                        return Ok(());
+                    }
+                };
+                if facts.name != item.name || facts.namespace != item.namespace {
+                    let namespace = facts.namespace.as_ref().map(|text| format!("{text}/")).unwrap_or_default();
+                    let says = format!("{namespace}{}", facts.name);
+                    self.troubles.push(Trouble::OtherIdentity { item: item.clone(), says });
+                }
+                observe(entry, &facts, body);
+                (self.store(body)?, facts.version())
+            }
+        };
+        let copies = self.copies.entry(item.clone()).or_default();
+        match &entry.path.version {
+            StoredVersion::Plain => copies.plain = Some((span, sha256, says_version)),
+            StoredVersion::Preferred(version) => {
+                copies.versioned.push(StoredBody { version: version.clone(), preferred: true, span, sha256 });
+            }
+            StoredVersion::Other(version) => {
+                copies.versioned.push(StoredBody { version: version.clone(), preferred: false, span, sha256 });
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, body: &[u8]) -> Result<BodySpan, ArchiveError> {
+        let length = u32::try_from(body.len())
+            .map_err(|_| ArchiveError::OverCap { what: "bytes in a body", limit: u64::from(u32::MAX) })?;
+        self.out.write_all(body).map_err(ArchiveError::Write)?;
+        let span = BodySpan { offset: self.offset, length };
+        self.offset += u64::from(length);
+        Ok(span)
+    }
+
+    fn finish(mut self, summary: ReadSummary) -> Result<Spool, ArchiveError> {
+        self.out.flush().map_err(ArchiveError::Write)?;
+        let mut troubles = self.troubles;
+        let mut items = BTreeMap::new();
+        for (item, copies) in self.copies {
+            let bodies = copies.merge(&item, &mut troubles);
+            items.insert(item, StoredItem { bodies });
+        }
+        troubles.extend(summary.unknown.iter().map(|path| Trouble::UnknownFile { path: path.clone() }));
+        Ok(Spool { items, troubles, summary })
+    }
+}
+
+impl Copies {
+    /// The copy that this one repeats: plain and preferred are each other's.
+    fn twin(&self, version: &StoredVersion, sha256: &[u8; 32]) -> Option<(BodySpan, String)> {
+        match version {
+            StoredVersion::Plain => {
+                let found = self.versioned.iter().find(|body| body.preferred && body.sha256 == *sha256)?;
+                Some((found.span, found.version.clone()))
+            }
+            StoredVersion::Preferred(_) => {
+                let (span, digest, says) = self.plain.as_ref()?;
+                (digest == sha256).then(|| (*span, says.clone()))
+            }
+            StoredVersion::Other(_) => None,
+        }
+    }
+
+    fn merge(self, item: &ItemId, troubles: &mut Vec<Trouble>) -> Vec<StoredBody> {
+        let Self { plain, mut versioned } = self;
+        if let Some((span, sha256, says)) = plain {
+            let mut preferred = versioned.iter_mut().filter(|body| body.preferred);
+            match (preferred.next(), preferred.next()) {
+                (Some(only), None) => {
+                    if only.sha256 != sha256 {
+                        troubles.push(Trouble::CopiesDiffer { item: item.clone() });
+                        (only.span, only.sha256) = (span, sha256);
+                    }
+                }
+                // Format version 1 has no version directories: the body itself says its version.
+                _ => versioned.push(StoredBody { version: says, preferred: true, span, sha256 }),
+            }
+        }
+        versioned.sort_by(|a, b| b.preferred.cmp(&a.preferred).then_with(|| a.version.cmp(&b.version)));
+        versioned.dedup_by(|later, first| later.version == first.version);
+        versioned.shrink_to_fit();
+        versioned
+    }
+}
+
+#[cfg(test)]
+mod tests;
