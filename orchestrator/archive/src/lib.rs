@@ -7,8 +7,8 @@
 //! - [`writer`]: objects in, a gzipped tar out, compressed on several threads.
 //! - [`reader`]: a hostile archive in, checked entries out.
 //! - [`spool`]: an archive unpacked into one file and an index, so that bodies are read one at a time.
-
-
+//! - [`side`]: the files beside the archive: volumes, operations, results, resource list.
+//! - [`format`](mod@format): the files that are ours alone: contract, digests, decisions.
 //! - [`gzip`], [`header`]: the two encodings below.
 //! - [`caps`]: every limit on what is read, in one place.
 
