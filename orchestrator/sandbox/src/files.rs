@@ -1,0 +1,129 @@
+//! Small file operations with errors that name the path.
+//!
+//! Whole files only; nothing here streams.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::error::SandboxError;
+
+/// Private folders: what is in them opens the cluster.
+pub(crate) fn make_folder(path: &Path) -> Result<(), SandboxError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| SandboxError::file("create", path, source))
+}
+
+/// Writes a file that only its owner may read, under another name first, so that a reader never sees half of it.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), SandboxError> {
+    let fail = |source| SandboxError::file("write", path, source);
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(fail)?;
+    file.write_all(content).map_err(fail)?;
+    drop(file);
+    fs::rename(&part, path).map_err(fail)
+}
+
+/// Reads at most `cap` bytes; a missing file is `None`.
+pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, SandboxError> {
+    let fail = |source| SandboxError::file("read", path, source);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut content = Vec::new();
+    file.take(cap).read_to_end(&mut content).map_err(fail)?;
+    Ok(Some(content))
+}
+
+/// Removes a folder and all in it; that it is not there is fine.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), SandboxError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SandboxError::file("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// The last lines of a log, without reading all of it.
+pub(crate) fn last_lines(path: &Path, count: usize) -> Vec<String> {
+    const TAIL: u64 = 16 * 1024;
+    let Ok(mut file) = File::open(path) else { return Vec::new() };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut tail = Vec::new();
+    if file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).is_err()
+        || file.take(TAIL).read_to_end(&mut tail).is_err()
+    {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(&tail);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+pub(crate) fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// A file lock. The kernel releases it when its holder dies, so that a lock is never stale.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+pub(crate) enum LockAttempt {
+    Taken(Lock),
+    /// Somebody else holds it; what they wrote into it about themselves.
+    HeldBy(String),
+}
+
+/// Takes the lock if it is free, and writes the holder into the file for others to read.
+pub(crate) fn try_lock(path: &Path) -> Result<LockAttempt, SandboxError> {
+    let fail = |source| SandboxError::file("lock", path, source);
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // Who holds it is a courtesy; a full disk must not keep anybody from cleaning up.
+            let _ = file.set_len(0).and_then(|()| write!(file, "process {}", std::process::id()));
+            Ok(LockAttempt::Taken(Lock { _file: file }))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.take(100).read_to_string(&mut holder);
+            Ok(LockAttempt::HeldBy(if holder.is_empty() { "another process".to_owned() } else { holder }))
+        }
+        Err(TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_free_again_when_its_holder_is_gone_and_tells_who_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        fs::write(&path, "process 1, long gone").unwrap();
+        let LockAttempt::Taken(held) = try_lock(&path).unwrap() else { panic!("a stale file holds no lock") };
+        let LockAttempt::HeldBy(holder) = try_lock(&path).unwrap() else { panic!("held twice") };
+        assert_eq!(holder, format!("process {}", std::process::id()));
+        drop(held);
+        assert!(matches!(try_lock(&path).unwrap(), LockAttempt::Taken(_)));
+    }
+
+    #[test]
+    fn last_lines_reads_only_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, (0..100_000).map(|n| format!("line {n}\n")).collect::<String>()).unwrap();
+        assert_eq!(last_lines(&path, 2), ["line 99998", "line 99999"]);
+        assert!(last_lines(&folder.path().join("none"), 2).is_empty());
+    }
+}

@@ -1,0 +1,109 @@
+//! What the tests share: one at a time, settings with a folder of their own, skipping loudly.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+
+use sandbox::{Sandbox, SandboxName, Settings, Silent, Supervisor, UpRequest};
+use tempfile::TempDir;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A state folder of its own, the cache of the user, and the guard that keeps tests apart: two servers starting at
+/// once on two processors tell nothing about either.
+pub(crate) struct Bench {
+    pub(crate) settings: Settings,
+    pub(crate) folder: TempDir,
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = Supervisor { program: example("supervisor"), arguments: Vec::new() };
+        let mut settings = Settings::new(cache(), folder.path().join("state"), supervisor);
+        settings.assets = paths("LANDFALL_ASSETS").into_iter().chain(paths("KUBEBUILDER_ASSETS")).collect();
+        settings.path = paths("PATH");
+        Self { settings, folder, _guard: guard }
+    }
+
+    pub(crate) fn request(&self, name: &str) -> UpRequest {
+        UpRequest::new(SandboxName::parse(name).unwrap())
+    }
+
+    pub(crate) async fn up(&self, request: &UpRequest) -> Sandbox {
+        Sandbox::up(&self.settings, request, &Silent).await.unwrap_or_else(|error| panic!("{}", model::chain(&error)))
+    }
+
+    /// Every process that has this bench's state folder in its environment or on its command line.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let own = std::process::id().to_string();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            if pid == own || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            let read = |file: &str| {
+                String::from_utf8_lossy(&std::fs::read(entry.path().join(file)).unwrap_or_default()).into_owned()
+            };
+            let command = read("cmdline").replace('\0', " ");
+            if command.contains(&folder) || read("environ").contains(&folder) {
+                found.push(format!("{pid} {command}"));
+            }
+        }
+        found
+    }
+}
+
+/// The programs in `examples/`, which `cargo test` builds beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing: run all tests of this crate, which builds it", path.display());
+    path
+}
+
+/// One GET with the kubeconfig's certificates, by curl: another client than our own.
+pub(crate) fn get(sandbox_folder: &Path, server: &str, path: &str) -> serde_json::Value {
+    let pki = sandbox_folder.join("pki");
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"])
+        .arg("--cacert")
+        .arg(pki.join("ca.crt"))
+        .arg("--cert")
+        .arg(pki.join("administrator.crt"))
+        .arg("--key")
+        .arg(pki.join("administrator.key"))
+        .arg(format!("{server}{path}"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or(serde_json::Value::Null)
+}
+
+/// Says why a test does not run. On CI that is a failure, except where the machine cannot give what is needed.
+pub(crate) fn skip(name: &str, reason: &str, is_machine: bool) {
+    eprintln!("SKIP {name}: {reason}");
+    assert!(is_machine || variable("CI") != "true", "{name} must not be skipped on CI: {reason}");
+}
+
+/// The cache of the user, so that a build is done once.
+fn cache() -> PathBuf {
+    let root = match variable("XDG_CACHE_HOME") {
+        cache if cache.is_empty() => PathBuf::from(variable("HOME")).join(".cache"),
+        cache => PathBuf::from(cache),
+    };
+    root.join("landfall")
+}
+
+fn paths(name: &str) -> Vec<PathBuf> {
+    std::env::split_paths(&variable(name)).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are their own composition root")]
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
