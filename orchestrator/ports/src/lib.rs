@@ -9,6 +9,7 @@
 //! - [`prober`]: questions to a running application.
 //! - [`journal`]: durable lines, appended before an effect begins.
 //! - [`clock`]: the time, and waiting for it.
+//! - [`retry`]: trying again, and giving up in time.
 //! - [`error`]: what went wrong, as far as a caller can act on it.
 
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod infrastructure;
 pub mod journal;
 pub mod object_store;
 pub mod prober;
+pub mod retry;
 
 pub use clock::Clock;
 pub use cluster::Cluster;
