@@ -15,10 +15,12 @@
 pub mod caps;
 pub mod error;
 pub mod facts;
+pub mod format;
 pub mod gzip;
 pub mod header;
 pub mod path;
 pub mod reader;
+pub mod side;
 pub mod spool;
 pub mod writer;
 
