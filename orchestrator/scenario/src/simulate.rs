@@ -1,0 +1,3 @@
+//! A fake world in which every scenario runs end to end with no cloud.
+
+pub mod world;
