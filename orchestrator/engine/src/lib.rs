@@ -1,1 +1,18 @@
-//! Observes, acts and records for backups, restores and drills
+//! Observes, acts and records: the async half of every operation. Every decision is `plan`'s.
+//!
+//! Works through ports alone, so that the same code runs against a real cluster and bucket and against fakes.
+//!
+//! - [`ports`]: the outside that an operation works with, and the retries around it.
+//! - [`progress`]: what a caller may show while an operation runs.
+//! - [`log`]: the log of one operation, which its users download.
+//! - [`bucket`]: where the files of backups and restores lie.
+//! - [`backup`]: a cluster into a bucket.
+
+pub mod backup;
+pub mod bucket;
+pub mod log;
+pub mod ports;
+pub mod progress;
+
+pub use ports::Outside;
+pub use progress::{Progress, Quiet, Stage};

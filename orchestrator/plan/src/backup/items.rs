@@ -358,8 +358,7 @@ impl<'a> Run<'a> {
     /// One block for each group of hooked pods that share claims: their volumes, their claims, the pods.
     fn hooked(&mut self, request: &BackupRequest, placed: &mut [bool]) -> Vec<Segment> {
         let mut blocks: Vec<(BTreeSet<u32>, Segment)> = Vec::new();
-        for at in 0..self.table.items.len() {
-            let item = &self.table.items[at];
+        for (at, item) in self.table.items.iter().enumerate() {
             if !self.included[at] || placed[at] || self.table.role_of(item) != Role::Pod {
                 continue;
             }
