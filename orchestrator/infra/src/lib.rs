@@ -17,9 +17,14 @@ pub mod class;
 pub mod contract;
 pub mod grammar;
 pub mod pair;
+pub mod place;
+pub mod rewrite;
 pub mod state;
+pub mod tokens;
+pub mod walk;
 
 pub use class::{NameKind, ValueClass};
 pub use contract::{Contract, ContractError, KeyComparison, compare_keys};
 pub use pair::{Confidence, MapFile, Method, Pair, PairError, Pairs, Side, pair};
+pub use rewrite::{Rewriter, Rewritten};
 pub use state::State;

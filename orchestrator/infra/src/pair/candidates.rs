@@ -207,10 +207,7 @@ pub(super) fn known(source: Side) -> Vec<(String, String, ValueClass)> {
     contract.chain(state).filter(|(_, _, class)| *class != ValueClass::Never).collect()
 }
 
-fn index(
-    inventory: &Inventory,
-    key: impl Fn(&Identifiers) -> Option<String>,
-) -> BTreeMap<(&str, String), Vec<&str>> {
+fn index(inventory: &Inventory, key: impl Fn(&Identifiers) -> Option<String>) -> BTreeMap<(&str, String), Vec<&str>> {
     let mut out: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for (address, identifiers) in inventory {
         if let Some(key) = key(identifiers) {

@@ -1,1 +1,194 @@
+use super::*;
+use serde_json::{Value, json};
 
+fn contract(value: Value) -> Contract {
+    let mut value = value;
+    value["schema_version"] = json!("1.0");
+    Contract::from_value(&value).unwrap()
+}
+
+fn state(resources: Value) -> State {
+    State::from_slice(json!({"version": 4, "resources": resources}).to_string().as_bytes()).unwrap()
+}
+
+fn queue(module: &str, name: &str, region: &str, tags: Value) -> Value {
+    json!({"module": module, "mode": "managed", "type": "aws_sqs_queue", "name": name, "instances": [{"attributes": {
+        "name": name, "arn": format!("arn:aws:sqs:{region}:111122223333:{name}"),
+        "url": format!("https://sqs.{region}.amazonaws.com/111122223333/{name}"), "tags": tags}}]})
+}
+
+fn of<'a>(pairs: &'a Pairs, source: &str) -> Option<&'a Pair> {
+    pairs.all().iter().find(|pair| pair.source == source)
+}
+
+#[test]
+fn contract_keys_pair_and_missing_ones_come_first() {
+    let source = contract(json!({"region": "us-east-1", "cluster": {"vpc_id": "vpc-0a1b2c3d"},
+        "kms": {"ebs": {"arn": "arn:aws:kms:us-east-1:111122223333:key/a"}}, "databases": {"a": {"port": 5432}}}));
+    let target = contract(
+        json!({"region": "us-west-2", "cluster": {"vpc_id": "vpc-9a1b2c3d"}, "databases": {"a": {"port": 5433}}}),
+    );
+    let pairs =
+        pair(Side { contract: Some(&source), state: None }, Side { contract: Some(&target), state: None }, None)
+            .unwrap();
+    assert_eq!(pairs.findings()[0].reason.code, "missing-in-target");
+    assert_eq!(
+        of(&pairs, "vpc-0a1b2c3d").unwrap().to_string(),
+        "vpc-0a1b2c3d -> vpc-9a1b2c3d (contract key cluster.vpc_id)"
+    );
+    assert_eq!(of(&pairs, "5432"), None, "ports are never paired");
+    assert_eq!(pairs.unpaired()[0].key, "kms.ebs.arn");
+}
+
+#[test]
+fn two_targets_for_one_value_name_both_origins() {
+    let source = contract(json!({"cluster": {"node_security_group_id": "sg-0a1b2c3d"},
+        "network": {"security_groups": {"nodes": "sg-0a1b2c3d"}}}));
+    let target = contract(json!({"cluster": {"node_security_group_id": "sg-1a1b2c3d"},
+        "network": {"security_groups": {"nodes": "sg-2a1b2c3d"}}}));
+    let (source, target) =
+        (Side { contract: Some(&source), state: None }, Side { contract: Some(&target), state: None });
+    let error = pair(source, target, None).unwrap_err().to_string();
+    assert!(
+        error.contains("cluster.node_security_group_id") && error.contains("network.security_groups.nodes"),
+        "{error}"
+    );
+    let map = MapFile::parse("version: 1\npairs: [{source: sg-0a1b2c3d, target: sg-3a1b2c3d}]").unwrap();
+    let pairs = pair(source, target, Some(&map)).unwrap();
+    assert_eq!(of(&pairs, "sg-0a1b2c3d").unwrap().target, "sg-3a1b2c3d", "the user's word goes first");
+}
+
+#[test]
+fn addresses_pair_through_module_rules_in_whole_steps() {
+    let source = state(json!([
+        queue("module.prod", "orders", "us-east-1", json!({})),
+        queue("module.production", "x", "us-east-1", json!({}))
+    ]));
+    let target = state(json!([
+        queue("module.dr", "orders", "us-west-2", json!({})),
+        queue("module.druction", "x", "us-west-2", json!({}))
+    ]));
+    let (source, target) =
+        (Side { contract: None, state: Some(&source) }, Side { contract: None, state: Some(&target) });
+    let map = MapFile {
+        modules: vec![ModuleRule { source: "module.prod".into(), target: "module.dr".into() }],
+        ..MapFile::default()
+    };
+    let pairs = pair(source, target, Some(&map)).unwrap();
+    assert_eq!(of(&pairs, "arn:aws:sqs:us-east-1:111122223333:orders").unwrap().by, Method::Address);
+    assert_eq!(of(&pairs, "arn:aws:sqs:us-east-1:111122223333:x").unwrap().by, Method::NaturalKey);
+}
+
+#[test]
+fn tags_pair_renamed_resources_and_natural_keys_need_acceptance() {
+    let tag = json!({"landfall.dev/logical-id": "queue/orders"});
+    let mut renamed = queue("", "orders-dr", "us-west-2", tag.clone());
+    renamed["name"] = json!("q");
+    let source =
+        state(json!([queue("", "orders", "us-east-1", tag), queue("module.a", "mail", "us-east-1", json!({}))]));
+    let target = state(json!([renamed, queue("module.b", "mail", "us-west-2", json!({}))]));
+    let pairs =
+        pair(Side { contract: None, state: Some(&source) }, Side { contract: None, state: Some(&target) }, None)
+            .unwrap();
+    assert_eq!(of(&pairs, "arn:aws:sqs:us-east-1:111122223333:orders").unwrap().by, Method::LogicalId);
+    assert_eq!(pairs.inferred().count(), 3);
+    let certain = pairs.certain();
+    assert_eq!(of(&certain, "arn:aws:sqs:us-east-1:111122223333:mail"), None);
+    assert!(certain.unpaired().iter().any(|unpaired| unpaired.why.contains("only by inference")));
+    let error = pairs.clone().accept_inferred(false).unwrap_err().to_string();
+    assert!(error.contains("--accept-inferred"), "{error}");
+    assert_eq!(pairs.clone().accept_inferred(true).unwrap(), pairs);
+}
+
+#[test]
+fn a_natural_key_with_two_candidates_pairs_nothing() {
+    let source = state(json!([queue("module.a", "mail", "us-east-1", json!({}))]));
+    let target = state(json!([
+        queue("module.b", "mail", "us-west-2", json!({})),
+        queue("module.c", "mail", "eu-west-1", json!({}))
+    ]));
+    let pairs =
+        pair(Side { contract: None, state: Some(&source) }, Side { contract: None, state: Some(&target) }, None)
+            .unwrap();
+    assert_eq!(pairs.all(), []);
+    assert!(pairs.findings().iter().any(|finding| finding.reason.code == "ambiguous"));
+}
+
+#[test]
+fn a_zone_that_the_target_lacks_is_folded_onto_another() {
+    let source = contract(
+        json!({"network": {"azs": {"a": {"name": "us-east-1a"}, "b": {"name": "us-east-1b"}, "c": {"name": "us-east-1c"}}}}),
+    );
+    let target = contract(json!({"network": {"azs": {"a": {"name": "us-west-2a"}, "b": {"name": "us-west-2b"}}}}));
+    let pairs =
+        pair(Side { contract: Some(&source), state: None }, Side { contract: Some(&target), state: None }, None)
+            .unwrap();
+    assert_eq!(of(&pairs, "us-east-1c").unwrap().target, "us-west-2a");
+    assert_eq!(pairs.findings()[0].reason.code, "zone-folded");
+}
+
+#[test]
+fn elements_of_lists_are_not_paired_by_position() {
+    let with = |first: &str, second: &str| contract(json!({"network": {"nat_ips": [first, second]}}));
+    let (source, target) = (with("192.0.2.1", "192.0.2.2"), with("198.51.100.1", "198.51.100.2"));
+    let pairs =
+        pair(Side { contract: Some(&source), state: None }, Side { contract: Some(&target), state: None }, None)
+            .unwrap();
+    assert_eq!(pairs.all(), []);
+    assert_eq!(pairs.unpaired().len(), 2);
+}
+
+#[test]
+fn a_map_is_written_for_review_and_read_back() {
+    let source = contract(
+        json!({"region": "us-east-1", "cluster": {"name": "prod", "vpc_id": "vpc-0a1b2c3d"}, "kms": {"x": {"key_id": "k"}}}),
+    );
+    let target = contract(json!({"region": "us-west-2", "cluster": {"name": "dr", "vpc_id": "vpc-1a1b2c3d"}}));
+    let pairs =
+        pair(Side { contract: Some(&source), state: None }, Side { contract: Some(&target), state: None }, None)
+            .unwrap();
+    let text = MapFile::from_pairs(&pairs, &[]).to_yaml().unwrap();
+    assert!(text.starts_with("# What stands in the source") && text.contains("class: name:cluster"), "{text}");
+    let map = MapFile::parse(&text).unwrap();
+    let again = pair(Side::default(), Side::default(), Some(&map)).unwrap();
+    let values =
+        |pairs: &Pairs| pairs.all().iter().map(|p| (p.source.clone(), p.target.clone(), p.class)).collect::<Vec<_>>();
+    assert_eq!(values(&again), values(&pairs));
+}
+
+#[test]
+fn bad_maps_are_refused_with_the_place() {
+    let error = |body: &str| MapFile::parse(&format!("version: 1\npairs:\n{body}")).unwrap_err().to_string();
+    assert_eq!(
+        error("- {source: aaa, target: bbb}\n- {source: bbb, target: aaa}"),
+        "the pairs form a circle: aaa -> bbb -> aaa; if these values are to be swapped, write `swaps: true` at the top"
+    );
+    assert!(error("- {source: aaa, target: b}\n- {source: aaa, target: c}").contains("pairs[0]"));
+    assert!(error("- {source: aaa, target: b, class: everything}").contains("known are token"));
+    assert!(error("- {source: aaa, target: ''}").contains("empty target"));
+    assert!(error("- {source: a, target: b}").contains("too short"));
+    assert!(error("- {sauce: a}").contains("cannot be read"));
+    assert!(MapFile::parse("version: 2").unwrap_err().to_string().contains("version 2"));
+    assert!(
+        MapFile::parse("version: 1\nswaps: true\npairs:\n- {source: aaa, target: bbb}\n- {source: bbb, target: aaa}")
+            .is_ok()
+    );
+    assert!(
+        MapFile::parse("version: 1\npairs:\n- {source: aaa, target: bbb}\n- {source: bbb, target: ccc}").is_ok(),
+        "a chain is no circle"
+    );
+}
+
+#[test]
+fn a_yaml_bomb_is_an_error() {
+    let mut text = "version: 1\nx0: &x0 [a, a, a, a, a, a, a, a, a]\n".to_owned();
+    for level in 1..12 {
+        let list = vec![format!("*x{}", level - 1); 9].join(", ");
+        text.push_str(&format!("x{level}: &x{level} [{list}]\n"));
+    }
+    assert!(matches!(MapFile::parse(&text), Err(MapError::Yaml { .. })));
+    assert!(matches!(
+        MapFile::parse(&format!("version: 1\npairs: {}", "[".repeat(100_000))),
+        Err(MapError::Yaml { .. })
+    ));
+}

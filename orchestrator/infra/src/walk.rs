@@ -1,0 +1,126 @@
+//! Visits every string of an object, base64 values of Secrets decoded, with the path that leads to it.
+//!
+//! Allocates nothing on the way but one buffer for decoding; decides nothing about what it finds.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use model::Manifest;
+use serde_json::Value;
+
+use crate::place::Path;
+
+/// Deeper objects are not looked into; the apiserver's own limit is far below.
+const MAX_DEPTH: usize = 256;
+
+/// A string and how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text<'a> {
+    Plain(&'a str),
+    /// A base64 value of a Secret or a ConfigMap's `binaryData`, decoded.
+    Decoded(&'a str),
+    /// A key of a map.
+    Key(&'a str),
+}
+
+/// What could not be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    TooDeep,
+    /// A base64 value that is not base64, or not text once decoded.
+    NotText,
+}
+
+pub trait Visitor {
+    fn text(&mut self, text: Text<'_>, path: &Path<'_>);
+    fn skipped(&mut self, what: Skipped, path: &Path<'_>);
+    /// Keys shorter than this are not visited.
+    fn shortest_key(&self) -> usize;
+}
+
+/// Where base64 values stand in an object of this kind.
+#[derive(Clone, Copy)]
+enum Encoded {
+    Nowhere,
+    Data,
+    BinaryData,
+}
+
+/// Visits all of a manifest. A Helm release is passed over: see [`is_helm_release`].
+pub fn walk(manifest: &Manifest, visitor: &mut impl Visitor) {
+    let encoded = match manifest.kind() {
+        "Secret" if manifest.api_version() == "v1" => Encoded::Data,
+        "ConfigMap" if manifest.api_version() == "v1" => Encoded::BinaryData,
+        _ => Encoded::Nowhere,
+    };
+    let helm = is_helm_release(manifest);
+    let root = Path::root();
+    let mut walker = Walker { visitor, buffer: Vec::new() };
+    for (key, value) in manifest.as_map() {
+        let path = Path::key(&root, key, None);
+        match (key.as_str(), encoded) {
+            ("apiVersion" | "kind", _) => {}
+            ("data" | "binaryData" | "stringData", _) if helm => {}
+            ("data", Encoded::Data) | ("binaryData", Encoded::BinaryData) => walker.decoded(value, &path),
+            _ => walker.value(value, &path, 0),
+        }
+    }
+}
+
+/// Whether an object stores a Helm release: base64 of compressed JSON, which is reported and never edited.
+pub fn is_helm_release(manifest: &Manifest) -> bool {
+    match manifest.kind() {
+        "Secret" => manifest.get_str("/type") == Some("helm.sh/release.v1"),
+        "ConfigMap" => manifest.label("owner") == Some("helm") && manifest.get("/data/release").is_some(),
+        _ => false,
+    }
+}
+
+struct Walker<'v, V> {
+    visitor: &'v mut V,
+    buffer: Vec<u8>,
+}
+
+impl<V: Visitor> Walker<'_, V> {
+    fn value(&mut self, value: &Value, path: &Path<'_>, depth: usize) {
+        match value {
+            Value::String(text) => self.visitor.text(Text::Plain(text), path),
+            Value::Object(map) => {
+                if depth > MAX_DEPTH {
+                    return self.visitor.skipped(Skipped::TooDeep, path);
+                }
+                for (key, inner) in map {
+                    let path = Path::key(path, key, Some(value));
+                    if key.len() >= self.visitor.shortest_key() {
+                        self.visitor.text(Text::Key(key), &path);
+                    }
+                    self.value(inner, &path, depth + 1);
+                }
+            }
+            Value::Array(list) => {
+                if depth > MAX_DEPTH {
+                    return self.visitor.skipped(Skipped::TooDeep, path);
+                }
+                for (index, inner) in list.iter().enumerate() {
+                    self.value(inner, &Path::index(path, index, value), depth + 1);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn decoded(&mut self, value: &Value, path: &Path<'_>) {
+        let Some(map) = value.as_object() else { return self.value(value, path, 0) };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for (key, inner) in map {
+            let path = Path::key(path, key, Some(value));
+            let Some(text) = inner.as_str() else { continue };
+            buffer.clear();
+            let ok = STANDARD.decode_vec(text, &mut buffer).is_ok();
+            match std::str::from_utf8(&buffer) {
+                Ok(plain) if ok => self.visitor.text(Text::Decoded(plain), &path),
+                _ => self.visitor.skipped(Skipped::NotText, &path),
+            }
+        }
+        self.buffer = buffer;
+    }
+}
