@@ -15,7 +15,6 @@ use crate::error::SandboxError;
 use crate::progress::{Event, Progress};
 use crate::settings::Settings;
 
-pub(crate) use catalog::named;
 pub use catalog::{Component, Source};
 
 /// Where a program came from.
@@ -115,8 +114,8 @@ fn cached(settings: &Settings, component: &Component) -> PathBuf {
     home(settings, component).join(component.name)
 }
 
-/// Written beside a program after it was found to work: its size and version. A program whose size differs from it
-/// is not trusted.
+/// Written beside a program after it was found to work: its size, version and recipe. A program whose size differs
+/// from it is looked at again, and one of another recipe is built again.
 fn stamp(program: &Path) -> PathBuf {
     program.with_extension("verified")
 }

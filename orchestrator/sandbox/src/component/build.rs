@@ -72,7 +72,7 @@ pub(super) async fn build(
             return Err(error);
         }
     };
-    keep(&made, &program, &version)?;
+    keep(component, &made, &program, &version)?;
     files::remove_folder(&workshop)?;
     progress.report(Event::Built { component: component.name, seconds: began.elapsed().as_secs() });
     Ok(Found { path: program, version, origin: Origin::Built })
@@ -193,10 +193,10 @@ fn is_package(line: &str) -> bool {
 }
 
 /// Puts the program where `find` looks: the stamp first, because the rename is what makes it count.
-fn keep(made: &Path, program: &Path, version: &str) -> Result<(), SandboxError> {
+fn keep(component: &Component, made: &Path, program: &Path, version: &str) -> Result<(), SandboxError> {
     let size = fs::metadata(made).map_err(|source| SandboxError::file("read", made, source))?.len();
     let verified = stamp(program);
-    fs::write(&verified, format!("{size} {version}\n"))
+    fs::write(&verified, format!("{size} {version} {}\n", component.recipe()))
         .map_err(|source| SandboxError::file("write", &verified, source))?;
     fs::rename(made, program).map_err(|source| SandboxError::file("rename", made, source))
 }

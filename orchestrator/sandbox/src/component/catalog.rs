@@ -1,5 +1,7 @@
 //! The list of components. Versions here and in `components/*/go.mod` are the same; a test compares them.
 
+use sha2::{Digest, Sha256};
+
 use crate::release::Release;
 
 /// One program.
@@ -54,15 +56,31 @@ static KWOK: Module = module!("kwok");
 static CONTAINERD: Module = module!("containerd");
 static CNI: Module = module!("cni");
 
-/// Without these the servers call themselves v0.0.0, and their compatibility logic goes wrong.
+/// Without these the servers call themselves v0.0.0, and their compatibility logic goes wrong. Both packages, because
+/// the aggregator of older releases answers /version from the client's.
 macro_rules! kubernetes_flags {
     ($version:literal, $minor:literal) => {
         concat!(
-            "-X k8s.io/component-base/version.gitVersion=v",
+            kubernetes_flags!("k8s.io/component-base/version", $version, $minor),
+            " ",
+            kubernetes_flags!("k8s.io/client-go/pkg/version", $version, $minor)
+        )
+    };
+    ($package:literal, $version:literal, $minor:literal) => {
+        concat!(
+            "-X ",
+            $package,
+            ".gitVersion=v",
             $version,
-            " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=",
+            " -X ",
+            $package,
+            ".gitMajor=1 -X ",
+            $package,
+            ".gitMinor=",
             $minor,
-            " -X k8s.io/component-base/version.gitTreeState=clean"
+            " -X ",
+            $package,
+            ".gitTreeState=clean"
         )
     };
 }
@@ -187,13 +205,29 @@ static REAL_NODE: [Component; 17] = [
     debian!("sysctl", "procps", &["--version"], "network of a real node"),
 ];
 
-pub(super) fn all() -> impl Iterator<Item = &'static Component> {
-    CONTROL_PLANE.iter().chain(&REAL_NODE)
+impl Component {
+    /// A component by name, in that release where it comes in several.
+    pub fn named(name: &str, release: Release) -> Option<&'static Self> {
+        all()
+            .filter(|component| component.name == name)
+            .find(|component| component.release.is_none_or(|of| of == release))
+    }
+
+    /// A digest of all that decides what a build yields; empty where nothing is built.
+    pub(super) fn recipe(&self) -> String {
+        let Source::Module { module, package, version_flags } = &self.source else { return String::new() };
+        let mut digest = Sha256::new();
+        let files = module.files.iter().flat_map(|(name, content)| [*name, *content]);
+        for part in files.chain([*package, *version_flags]) {
+            digest.update(part.len().to_le_bytes());
+            digest.update(part);
+        }
+        hex::encode(&digest.finalize()[..8])
+    }
 }
 
-/// A component by name, in that release where it comes in several.
-pub(crate) fn named(name: &str, release: Release) -> Option<&'static Component> {
-    all().filter(|component| component.name == name).find(|component| component.release.is_none_or(|of| of == release))
+pub(super) fn all() -> impl Iterator<Item = &'static Component> {
+    CONTROL_PLANE.iter().chain(&REAL_NODE)
 }
 
 /// Everything a real node needs beside the control plane.
@@ -226,10 +260,10 @@ mod tests {
     fn a_release_has_its_own_servers_and_shares_the_rest() {
         for release in Release::ALL {
             for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
-                assert_eq!(named(name, release).unwrap().version, release.patch());
+                assert_eq!(Component::named(name, release).unwrap().version, release.patch());
             }
-            assert_eq!(named("etcd", release).unwrap().version, "3.6.16");
+            assert_eq!(Component::named("etcd", release).unwrap().version, "3.6.16");
         }
-        assert_eq!(named("kubelet", Release::V1_24), None);
+        assert_eq!(Component::named("kubelet", Release::V1_24), None);
     }
 }

@@ -41,12 +41,14 @@ pub(super) async fn find(settings: &Settings, component: &'static Component) -> 
 /// a tenth of a second.
 pub(super) async fn in_cache(path: &Path, component: &'static Component) -> Result<String, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    let verified = fs::read_to_string(stamp(path)).unwrap_or_default();
-    if let Some((stamped, version)) = verified.trim().split_once(' ')
-        && stamped.parse() == Ok(size)
-        && version::minor(version) == version::minor(component.version)
-    {
-        return Ok(version.to_owned());
+    let stamp = fs::read_to_string(stamp(path)).unwrap_or_default();
+    if let [stamped, version, recipe] = stamp.split_whitespace().collect::<Vec<_>>()[..] {
+        if recipe != component.recipe() {
+            return Err("was built from another recipe".to_owned());
+        }
+        if stamped.parse() == Ok(size) && version::minor(version) == version::minor(component.version) {
+            return Ok(version.to_owned());
+        }
     }
     version::check(path, component).await
 }

@@ -101,7 +101,7 @@ fn components(request: &UpRequest) -> Result<Vec<&'static Component>, SandboxErr
     names
         .into_iter()
         .map(|name| {
-            component::named(name, request.kubernetes)
+            Component::named(name, request.kubernetes)
                 .ok_or_else(|| SandboxError::UnknownRelease { asked: request.kubernetes.to_string() })
         })
         .collect()

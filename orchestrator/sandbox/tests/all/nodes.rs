@@ -1,1 +1,97 @@
-//! todo
+//! Controllers and fake nodes: accounts appear, pods become Ready, namespaces go.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use sandbox::{Release, Silent, UpRequest};
+use serde_json::{Value, json};
+
+use crate::support::{Bench, get};
+
+#[tokio::test]
+async fn pods_become_ready_on_fake_nodes_and_namespaces_are_deleted_on_both_releases() {
+    for kubernetes in Release::ALL {
+        let bench = Bench::new();
+        let sandbox = bench.up(&UpRequest { kubernetes, nodes: 3, ..bench.request("a") }).await;
+        let folder = sandbox.kubeconfig().parent().unwrap().to_owned();
+        let server = sandbox.server().to_owned();
+        let nodes = get(&folder, &server, "/api/v1/nodes");
+        assert_eq!(nodes["items"].as_array().unwrap().len(), 3, "{kubernetes}");
+
+        send(&folder, &server, "POST", "/api/v1/namespaces", &json!({"metadata": {"name": "shop"}}));
+        let deployment = json!({
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": 4,
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {
+                    "metadata": {"labels": {"app": "web"}},
+                    "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+                },
+            },
+        });
+        send(&folder, &server, "POST", "/apis/apps/v1/namespaces/shop/deployments", &deployment);
+        let job = json!({
+            "metadata": {"name": "once"},
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "c:1"}]}}},
+        });
+        send(&folder, &server, "POST", "/apis/batch/v1/namespaces/shop/jobs", &job);
+        until("four pods are ready", || {
+            let web = get(&folder, &server, "/apis/apps/v1/namespaces/shop/deployments/web");
+            web["status"]["readyReplicas"] == 4
+        })
+        .await;
+        until("the job has succeeded", || {
+            get(&folder, &server, "/apis/batch/v1/namespaces/shop/jobs/once")["status"]["succeeded"] == 1
+        })
+        .await;
+        // Leases are what tells a node's controller that a node lives.
+        let leases = get(&folder, &server, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases");
+        assert_eq!(leases["items"].as_array().unwrap().len(), 3, "{kubernetes}: {leases}");
+
+        send(&folder, &server, "DELETE", "/api/v1/namespaces/shop", &Value::Null);
+        until("the namespace is gone", || get(&folder, &server, "/api/v1/namespaces/shop")["code"] == 404).await;
+        sandbox.down(&bench.settings, &Silent).await.unwrap();
+        assert_eq!(bench.processes(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn without_controllers_a_pod_can_be_created_and_stays_pending() {
+    let bench = Bench::new();
+    let sandbox = bench.up(&bench.request("a")).await;
+    let folder = sandbox.kubeconfig().parent().unwrap().to_owned();
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}});
+    let created = send(&folder, sandbox.server(), "POST", "/api/v1/namespaces/default/pods", &pod);
+    assert_eq!(created["status"]["phase"], "Pending", "{created}");
+}
+
+fn send(folder: &Path, server: &str, method: &str, path: &str, body: &Value) -> Value {
+    let pki = folder.join("pki");
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--request", method])
+        .args(["--header", "Content-Type: application/json", "--data", &body.to_string()])
+        .arg("--cacert")
+        .arg(pki.join("ca.crt"))
+        .arg("--cert")
+        .arg(pki.join("administrator.crt"))
+        .arg("--key")
+        .arg(pki.join("administrator.key"))
+        .arg(format!("{server}{path}"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_ne!(answer["status"], "Failure", "{answer}");
+    answer
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), waiting).await.unwrap_or_else(|_| panic!("not: {what}"));
+}

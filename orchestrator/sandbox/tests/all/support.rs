@@ -22,10 +22,19 @@ impl Bench {
         let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let supervisor = Supervisor { program: example("supervisor"), arguments: Vec::new() };
-        let mut settings = Settings::new(cache(), folder.path().join("state"), supervisor);
+        let mut settings = Settings::new(Self::user_cache(), folder.path().join("state"), supervisor);
         settings.assets = paths("LANDFALL_ASSETS").into_iter().chain(paths("KUBEBUILDER_ASSETS")).collect();
         settings.path = paths("PATH");
         Self { settings, folder, _guard: guard }
+    }
+
+    /// The cache of the user, so that a build is done once.
+    pub(crate) fn user_cache() -> PathBuf {
+        let root = match variable("XDG_CACHE_HOME") {
+            cache if cache.is_empty() => PathBuf::from(variable("HOME")).join(".cache"),
+            cache => PathBuf::from(cache),
+        };
+        root.join("landfall")
     }
 
     pub(crate) fn request(&self, name: &str) -> UpRequest {
@@ -36,7 +45,7 @@ impl Bench {
         Sandbox::up(&self.settings, request, &Silent).await.unwrap_or_else(|error| panic!("{}", model::chain(&error)))
     }
 
-    /// Every process that has this bench's state folder in its environment or on its command line.
+    /// Every process that has this bench's state folder in its environment, on its command line, or works in it.
     pub(crate) fn processes(&self) -> Vec<String> {
         let folder = self.folder.path().to_string_lossy().into_owned();
         let own = std::process::id().to_string();
@@ -50,7 +59,9 @@ impl Bench {
                 String::from_utf8_lossy(&std::fs::read(entry.path().join(file)).unwrap_or_default()).into_owned()
             };
             let command = read("cmdline").replace('\0', " ");
-            if command.contains(&folder) || read("environ").contains(&folder) {
+            let works_in =
+                std::fs::read_link(entry.path().join("cwd")).is_ok_and(|path| path.starts_with(self.folder.path()));
+            if works_in || command.contains(&folder) || read("environ").contains(&folder) {
                 found.push(format!("{pid} {command}"));
             }
         }
@@ -88,15 +99,6 @@ pub(crate) fn get(sandbox_folder: &Path, server: &str, path: &str) -> serde_json
 pub(crate) fn skip(name: &str, reason: &str, is_machine: bool) {
     eprintln!("SKIP {name}: {reason}");
     assert!(is_machine || variable("CI") != "true", "{name} must not be skipped on CI: {reason}");
-}
-
-/// The cache of the user, so that a build is done once.
-fn cache() -> PathBuf {
-    let root = match variable("XDG_CACHE_HOME") {
-        cache if cache.is_empty() => PathBuf::from(variable("HOME")).join(".cache"),
-        cache => PathBuf::from(cache),
-    };
-    root.join("landfall")
 }
 
 fn paths(name: &str) -> Vec<PathBuf> {
