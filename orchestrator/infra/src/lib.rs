@@ -16,6 +16,7 @@
 pub mod class;
 pub mod contract;
 pub mod grammar;
+pub mod leak;
 pub mod pair;
 pub mod place;
 pub mod rewrite;
@@ -25,6 +26,7 @@ pub mod walk;
 
 pub use class::{NameKind, ValueClass};
 pub use contract::{Contract, ContractError, KeyComparison, compare_keys};
+pub use leak::LeakScanner;
 pub use pair::{Confidence, MapFile, Method, Pair, PairError, Pairs, Side, pair};
 pub use rewrite::{Rewriter, Rewritten};
 pub use state::State;

@@ -176,6 +176,11 @@ impl Pairs {
         Ok(Self { pairs: chosen.into_values().map(|c| c.pair).collect(), ..Self::default() })
     }
 
+    /// Pairs as they are, for looking up and not for replacing.
+    pub(crate) fn unchecked(pairs: impl IntoIterator<Item = Pair>) -> Self {
+        Self { pairs: pairs.into_iter().collect(), ..Self::default() }
+    }
+
     /// In the order of source values.
     pub fn all(&self) -> &[Pair] {
         &self.pairs

@@ -51,7 +51,7 @@ pub struct Tokens {
 
 #[derive(Debug, thiserror::Error)]
 #[error("the pairs do not fit into one search")]
-pub struct TooManyTokens(#[source] aho_corasick::BuildError);
+pub struct TooManyTokens(#[source] pub(crate) aho_corasick::BuildError);
 
 impl Tokens {
     pub fn new(variants: Vec<Variant<'_>>) -> Result<Self, TooManyTokens> {
