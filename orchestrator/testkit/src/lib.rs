@@ -1,1 +1,20 @@
-//! Fakes with real semantics, conformance suites, fault injection
+//! Fakes with real semantics, conformance suites, fault injection: for tests only.
+//!
+//! - [`fake_cluster`]: a Kubernetes API in memory, with faults on request and a log of what was asked.
+//! - [`cluster_suite`]: what every `ports::Cluster` must do, run on the fake and on real servers.
+//! - [`clock`]: time that jumps; [`journal`]: a journal that dies on request.
+//! - [`catalog`]: common kinds.
+//! - [`skip`]: how a test says that it cannot run.
+
+pub mod catalog;
+pub mod clock;
+pub mod cluster_suite;
+pub mod fake_cluster;
+pub mod journal;
+pub mod skip;
+
+pub use catalog::standard_catalog;
+pub use clock::FakeClock;
+pub use fake_cluster::{FakeCluster, Fault, Refusal, Verb};
+pub use journal::MemoryJournal;
+pub use skip::{Why, skip};
