@@ -15,6 +15,9 @@ use crate::scanner::ScanError;
 /// Characters of a server's message that are kept.
 const MESSAGE_CAP: usize = 4096;
 
+/// What servers answer with 500 although it is the request that is wrong.
+const FINAL: &[&str] = &["resourceVersion should not be set on objects to be created"];
+
 /// The parts of `metav1.Status` that are looked at; whatever else is in it, or missing, does not matter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -58,7 +61,11 @@ pub(crate) fn refusal(code: StatusCode, headers: &HeaderMap, body: &[u8]) -> Por
     };
     let message = status.message.filter(|m| !m.is_empty()).unwrap_or_else(|| format!("the server answered {code}"));
     let after = retry_after(headers, details.retry_after_seconds);
-    stated(code, reason, &message).with_retry_after(after)
+    let mut error = stated(code, reason, &message).with_retry_after(after);
+    if FINAL.contains(&message.as_str()) {
+        error.kind = ErrorKind::Invalid;
+    }
+    error
 }
 
 /// A refusal whose parts are known already.
