@@ -9,5 +9,6 @@
 //! - [`retention`]: which backups have outlived their time.
 
 pub mod backup;
+pub mod restore;
 pub mod retention;
 pub mod transform;

@@ -1,0 +1,228 @@
+//! Prepares one body for the target: convert, reset, modify, transform, look for leaks.
+//!
+//! Works on one manifest at a time, in place, and says everything it did. The order is fixed: conversion first, so
+//! that every later rule sees the target's version; the user's rules after the built-in ones, so that they win.
+
+use std::collections::BTreeMap;
+
+use model::request::RestoreRequest;
+use model::{ApiResource, Blocked, Change, Decision, Finding, ItemId, Manifest, Pass, Reason, Severity, Verdict};
+use serde_json::Value;
+use versions::Options;
+
+use super::action::{self, ActionContext, NotRestored};
+use super::modifier::{self, ModifierRule};
+use super::select::mapped;
+use super::volumes::VolumePlan;
+
+/// What shapes every body of a restore.
+pub struct Preparation<'a> {
+    pub request: &'a RestoreRequest,
+    pub conversions: &'a Options,
+    pub modifiers: &'a [ModifierRule],
+    pub volumes: &'a VolumePlan,
+    /// Infrastructure rewrites, when source and target are known.
+    pub rewrite: Option<&'a dyn Rewrite>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What happens to a body because the infrastructure is another one; `crate::transform` implements it.
+pub trait Rewrite: Sync {
+    fn rewrite(&self, item: &ItemId, manifest: &mut Manifest) -> Rewritten;
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rewritten {
+    pub changes: Vec<Change>,
+    /// Identifiers of the source that are still there.
+    pub leaks: Vec<Finding>,
+    pub blocked: Option<Blocked>,
+    /// The object is left to somebody else.
+    pub held_back: Option<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prepared {
+    Ready(Box<Ready>),
+    /// Not restored, and that is right.
+    Skip(Decision),
+    /// Not restored, and a person has to decide.
+    Blocked {
+        decision: Decision,
+        hint: String,
+    },
+}
+
+/// A body that can be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ready {
+    pub manifest: Manifest,
+    pub target: ItemId,
+    /// What the source said of its state, when it is to be written back.
+    pub status: Option<Value>,
+    pub decisions: Vec<Decision>,
+    pub changes: Vec<Change>,
+    pub findings: Vec<Finding>,
+}
+
+/// Prepares the body of `item` for `resource`, which the choice of versions named.
+pub fn prepare(
+    preparation: &Preparation<'_>,
+    item: &ItemId,
+    resource: &ApiResource,
+    mut manifest: Manifest,
+) -> Prepared {
+    let decide = |pass, verdict, reason| Decision { item: item.clone(), pass, verdict, reason };
+    if let Err(reason) = check_identity(item, &manifest) {
+        let hint = "the archive was changed by hand, or is not what it claims to be".to_owned();
+        return Prepared::Blocked { decision: decide(Pass::Select, Verdict::Blocked, reason), hint };
+    }
+    let mut decisions = Vec::new();
+    let mut changes = Vec::new();
+    let mut findings = Vec::new();
+    let wanted = resource.gvk();
+    let from = manifest.gvk();
+    if from != wanted {
+        match convert(&mut manifest, &wanted, preparation.conversions) {
+            Ok(conversion) => {
+                let message = format!("{} becomes {}", from.api_version(), wanted.api_version());
+                decisions.push(decide(Pass::Convert, Verdict::Convert, Reason::new("converted", message)));
+                for taken in conversion.decisions {
+                    let reason = Reason::new(taken.code, format!("{} ({})", taken.message, taken.pointer));
+                    decisions.push(decide(Pass::Convert, Verdict::Warn, reason));
+                }
+                changes.extend(conversion.changes);
+            }
+            Err(blocked) => {
+                let decision = decide(Pass::Convert, Verdict::Blocked, blocked.reason);
+                return Prepared::Blocked { decision, hint: blocked.hint };
+            }
+        }
+    }
+    let status = wanted_status(preparation.request, resource, &manifest);
+    let context = ActionContext {
+        kind: &resource.group_resource(),
+        namespace_mapping: &preparation.request.namespace_mapping,
+        preserve_node_ports: preparation.request.preserve_node_ports,
+        keep_owner_references: preparation.request.keep_owner_references,
+        keep_managed_fields: preparation.request.keep_managed_fields,
+        restore_volumes: preparation.request.restore_volumes,
+        volumes: preparation.volumes,
+    };
+    match action::reset(&mut manifest, &context) {
+        Ok(more) => changes.extend(more),
+        Err(NotRestored(reason)) => return Prepared::Skip(decide(Pass::Transform, Verdict::Skip, reason)),
+    }
+    manifest.remove("/status");
+    if let Some(rewrite) = preparation.rewrite {
+        let rewritten = rewrite.rewrite(item, &mut manifest);
+        if let Some(reason) = rewritten.held_back {
+            return Prepared::Skip(decide(Pass::Transform, Verdict::Skip, reason));
+        }
+        if let Some(blocked) = rewritten.blocked {
+            let decision = decide(Pass::Transform, Verdict::Blocked, blocked.reason);
+            return Prepared::Blocked { decision, hint: blocked.hint };
+        }
+        if !rewritten.changes.is_empty() {
+            let message = format!("{} values of the source infrastructure replaced", rewritten.changes.len());
+            decisions.push(decide(Pass::Transform, Verdict::Rewrite, Reason::new("rewritten", message)));
+        }
+        changes.extend(rewritten.changes);
+        findings.extend(rewritten.leaks);
+    }
+    if !preparation.modifiers.is_empty() {
+        let kind = item.resource.to_string();
+        let modified = modifier::apply(preparation.modifiers, &kind, item.namespace.as_deref(), &mut manifest);
+        changes.extend(modified.changes);
+        findings.extend(modified.failures.into_iter().map(|why| Finding {
+            severity: Severity::Error,
+            item: Some(item.clone()),
+            pointer: None,
+            reason: Reason::new("modifier-failed", why),
+        }));
+    }
+    let namespace = item.namespace.as_deref().map(|ns| mapped(preparation.request, ns).to_owned());
+    if let Some(namespace) = &namespace {
+        manifest.set("/metadata/namespace", namespace.as_str());
+    }
+    for (label, value) in &preparation.labels {
+        manifest.set_label(label, value);
+    }
+    let target = ItemId { resource: resource.group_resource(), namespace, name: manifest.name().to_owned() };
+    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings }))
+}
+
+/// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one.
+pub fn prepare_namespace(preparation: &Preparation<'_>, name: &str, archived: Option<&Manifest>) -> Manifest {
+    let mut manifest = Manifest::from_map(serde_json::Map::new());
+    manifest.set_gvk(&model::Gvk::new("", "v1", "Namespace"));
+    manifest.set("/metadata/name", name);
+    if let Some(archived) = archived {
+        for field in ["labels", "annotations"] {
+            if let Some(value) = archived.get(&format!("/metadata/{field}")) {
+                manifest.set(&format!("/metadata/{field}"), value.clone());
+            }
+        }
+        // The server sets this one to the name, and refuses another.
+        if manifest.label("kubernetes.io/metadata.name").is_some() {
+            manifest.set_label("kubernetes.io/metadata.name", name);
+        }
+        if let Some(spec) = archived.get("/spec") {
+            manifest.set("/spec", spec.clone());
+        }
+    }
+    for (label, value) in &preparation.labels {
+        manifest.set_label(label, value);
+    }
+    manifest
+}
+
+/// The labels that tell which restore created an object.
+pub fn restore_labels(request: &RestoreRequest) -> BTreeMap<String, String> {
+    let value = model::go_duration::valid_label_value;
+    [("velero.io/backup-name", value(&request.backup)), ("velero.io/restore-name", value(&request.name))]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+}
+
+/// The path in the archive and the body must speak of the same object.
+fn check_identity(item: &ItemId, manifest: &Manifest) -> Result<(), Reason> {
+    if manifest.name() != item.name || manifest.namespace() != item.namespace.as_deref() {
+        let says = match manifest.namespace() {
+            Some(namespace) => format!("{namespace}/{}", manifest.name()),
+            None => manifest.name().to_owned(),
+        };
+        return Err(Reason::new("forged-identity", format!("the archive names {item}, its body says {says:?}")));
+    }
+    Ok(())
+}
+
+/// Converts built-in kinds by their converters; custom resources are renamed, because the choice of versions allowed it.
+fn convert(manifest: &mut Manifest, to: &model::Gvk, options: &Options) -> Result<versions::Conversion, Blocked> {
+    let from = manifest.gvk();
+    if versions::can_convert(&from, to) {
+        return versions::convert(manifest, to, options).map_err(|error| error.blocked());
+    }
+    if from.group == to.group && from.kind == to.kind {
+        let before = Value::String(from.api_version());
+        manifest.set_gvk(to);
+        let because = "the versions of this custom resource differ in name only";
+        let change = Change::set("/apiVersion", Some(before), to.api_version().into(), because);
+        return Ok(versions::Conversion { changes: vec![change], decisions: Vec::new(), lossless: true });
+    }
+    let message = format!("{from} cannot become {to}");
+    Err(Blocked::new("no-conversion", message, "restore it by hand"))
+}
+
+fn wanted_status(request: &RestoreRequest, resource: &ApiResource, manifest: &Manifest) -> Option<Value> {
+    let status = manifest.get("/status")?;
+    if !resource.subresources.contains("status") {
+        return None;
+    }
+    let wanted = match manifest.annotation("velero.io/restore-status") {
+        Some("true") => true,
+        Some("false") => false,
+        _ => request.status_of.as_ref().is_some_and(|kinds| kinds.admits(&resource.group_resource().to_string())),
+    };
+    wanted.then(|| status.clone())
+}
