@@ -4,7 +4,7 @@
 //! Which version to convert to is not decided here (see `choose`), and pod templates inside objects are left alone:
 //! their type is the same in every version (see `upgrade` for what moved inside them).
 
-mod draft;
+pub(crate) mod draft;
 mod registry;
 
 mod admission_policy;
@@ -41,10 +41,10 @@ use serde_json::{Map, Value};
 
 pub(crate) use draft::{At, Draft};
 pub use pod_security_policy::{PodSecurityLevel, pod_security_level};
-pub(crate) use registry::{FAMILIES, Family, Form};
+pub(crate) use registry::{FAMILIES, Family, Form, family_of, no_successor};
 
 use crate::options::{Defaults, Options, flag};
-use registry::{family_of, refusal};
+use registry::refusal;
 
 /// What a conversion did.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -136,7 +136,7 @@ pub fn convert(manifest: &mut Manifest, to: &Gvk, options: &Options) -> Result<C
         undo(manifest, draft.changes);
         return Err(error);
     }
-    Ok(Conversion { changes: draft.changes, decisions: draft.decisions, lossless: draft.lossless })
+    Ok(draft.finish())
 }
 
 /// Whether `convert` knows the way, whatever the object holds.

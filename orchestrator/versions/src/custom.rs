@@ -24,9 +24,9 @@ pub struct CrdFacts {
     pub converts_by_rename: bool,
     /// `namespace/name` of the service, or the URL, of the conversion webhook.
     pub webhook: Option<String>,
-    singular: String,
-    short_names: Vec<String>,
-    subresources: BTreeSet<String>,
+    pub singular: String,
+    pub short_names: Vec<String>,
+    pub subresources: BTreeSet<String>,
 }
 
 impl CrdFacts {

@@ -6,7 +6,7 @@ use model::{Change, GroupVersion, Gvk, Manifest, pointer};
 use serde_json::{Map, Value};
 
 use super::registry::Form;
-use super::{CannotConvert, DecisionTaken, convert};
+use super::{CannotConvert, Conversion, DecisionTaken, convert};
 use crate::options::{Defaults, LAST_APPLIED, Options};
 
 /// Where in a body something is.
@@ -311,6 +311,18 @@ impl<'o> Draft<'o> {
         });
         self.lossless = false;
         value
+    }
+
+    /// Records something that the options cannot change, as the value that came of it.
+    pub(crate) fn note(&mut self, code: &'static str, value: &'static str, at: &At<'_>, message: impl Into<String>) {
+        let chosen = self.options.is_chosen(code) && self.options.is(code, value);
+        let pointer = at.pointer();
+        self.decisions.push(DecisionTaken { code, value, chosen, pointer, message: message.into() });
+        self.lossless = false;
+    }
+
+    pub(crate) fn finish(self) -> Conversion {
+        Conversion { changes: self.changes, decisions: self.decisions, lossless: self.lossless }
     }
 
     /// Brings the copies of the object's version that servers do not convert in line with the new one.
