@@ -12,10 +12,12 @@
 //! - [`rewrite`]: all pairs at once over a manifest.
 //! - [`leak`]: what still points at the source afterwards.
 //! - [`rules`]: the user's own rules.
+//! - [`infra_pair`]: all of it for one restore, as the transforms take it.
 
 pub mod class;
 pub mod contract;
 pub mod grammar;
+pub mod infra_pair;
 pub mod leak;
 pub mod pair;
 pub mod place;
@@ -27,6 +29,7 @@ pub mod walk;
 
 pub use class::{NameKind, ValueClass};
 pub use contract::{Contract, ContractError, KeyComparison, compare_keys};
+pub use infra_pair::{CloudObjects, InfraPair, Options, Purpose};
 pub use leak::LeakScanner;
 pub use pair::{Confidence, MapFile, Method, Pair, PairError, Pairs, Side, pair};
 pub use rewrite::{Rewriter, Rewritten};

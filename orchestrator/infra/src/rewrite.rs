@@ -64,6 +64,18 @@ impl Rewriter {
         out
     }
 
+    /// Rewrites only what stands at and under a pointer.
+    pub fn rewrite_under(&self, manifest: &mut Manifest, pointer: &str) -> Vec<Change> {
+        let (group, kind) = split_kind(manifest);
+        let mut search = Search { tokens: &self.tokens, group, kind, edits: Vec::new(), out: Rewritten::default() };
+        walk::walk_under(manifest, pointer, &mut search);
+        let Search { edits, mut out, .. } = search;
+        if !edits.is_empty() {
+            apply(manifest, edits, &mut out);
+        }
+        out.changes
+    }
+
     /// Rewrites one text as if it stood at `place`; `None` when nothing changes.
     pub fn rewrite_text(&self, text: &str, place: Place) -> Option<String> {
         let mut edit = TextEdit::default();

@@ -66,6 +66,34 @@ pub fn walk(manifest: &Manifest, visitor: &mut impl Visitor) {
     }
 }
 
+/// Visits only what stands at and under a pointer.
+pub fn walk_under(manifest: &Manifest, pointer: &str, visitor: &mut impl Visitor) {
+    let segments = model::pointer::segments(pointer);
+    let Some((first, rest)) = segments.split_first() else { return };
+    let Some(value) = manifest.as_map().get(first) else { return };
+    let root = Path::root();
+    let mut walker = Walker { visitor, buffer: Vec::new() };
+    descend(value, &Path::key(&root, first, None), rest, &mut walker);
+}
+
+fn descend<V: Visitor>(value: &Value, path: &Path<'_>, rest: &[String], walker: &mut Walker<'_, V>) {
+    let Some((first, rest)) = rest.split_first() else { return walker.value(value, path, 0) };
+    match value {
+        Value::Object(map) => {
+            if let Some(inner) = map.get(first) {
+                descend(inner, &Path::key(path, first, Some(value)), rest, walker);
+            }
+        }
+        Value::Array(list) => {
+            let index = first.parse::<usize>().ok();
+            if let Some((index, inner)) = index.and_then(|index| Some((index, list.get(index)?))) {
+                descend(inner, &Path::index(path, index, value), rest, walker);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Whether an object stores a Helm release: base64 of compressed JSON, which is reported and never edited.
 pub fn is_helm_release(manifest: &Manifest) -> bool {
     match manifest.kind() {

@@ -5,18 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
 
 use super::Leak;
 use crate::grammar::{self, RESOURCE_IDS};
 
 /// Ids that are never the source's own: images are published for everybody, prefix lists of AWS's services as well.
 const SHARED: &[&str] = &["pl-", "ami-"];
-
-static PREFIXES: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::new(RESOURCE_IDS.iter().map(|(prefix, _)| prefix)).ok());
 
 pub(super) fn find(
     text: &str,
@@ -29,12 +23,20 @@ pub(super) fn find(
     if text.len() < 10 {
         return;
     }
-    let Some(prefixes) = PREFIXES.as_ref() else { return };
-    for found in prefixes.find_overlapping_iter(text) {
-        let (prefix, _) = RESOURCE_IDS[found.pattern().as_usize()];
-        let Some(end) = grammar::resource_id_at(text, found.start(), prefix) else { continue };
-        let id = &text[found.start()..end];
-        let is_covered = covered.iter().any(|range| range.start <= found.start() && end <= range.end);
+    let bytes = text.as_bytes();
+    // Every id is a prefix, a dash and hexadecimal digits; a dash followed by eight of them is rare.
+    for dash in memchr::memchr_iter(b'-', bytes) {
+        let digits = bytes.get(dash + 1..dash + 9).unwrap_or_default();
+        if digits.len() < 8 || !digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)) {
+            continue;
+        }
+        let candidate = RESOURCE_IDS.iter().find_map(|(prefix, _)| {
+            let start = (dash + 1).checked_sub(prefix.len())?;
+            Some((*prefix, start, grammar::resource_id_at(text, start, prefix)?))
+        });
+        let Some((prefix, start, end)) = candidate else { continue };
+        let id = &text[start..end];
+        let is_covered = covered.iter().any(|range| range.start <= start && end <= range.end);
         if is_covered || allowed.contains(id) {
             continue;
         }
