@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use crate::certificates::CertificateFiles;
 use crate::component::Toolbox;
 use crate::process::MARKER;
+use crate::real_node::Network;
+use crate::settings::Supervisor;
 use crate::supervise::ProcessSpec;
 
-/// The range of service addresses; the first of them is the apiserver's own.
-pub(crate) const SERVICE_RANGE: &str = "10.96.0.0/12";
-pub(crate) const APISERVER_SERVICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
+/// The range of service addresses where no node routes them; the first of them is the apiserver's own.
+const SERVICE_RANGE: &str = "10.96.0.0/12";
+const APISERVER_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 
 /// What all the command lines have in common.
 pub(crate) struct Layout<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Layout<'a> {
     /// With controllers there are service accounts, so the apiserver may insist on them.
     pub(crate) controllers: bool,
     pub(crate) path: String,
+    /// The network of the real node, if there is one.
+    pub(crate) network: Option<Network>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,13 @@ impl Layout<'_> {
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")
+    }
+
+    /// Every address that the apiserver is reached at.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        let service = self.network.map_or(APISERVER_SERVICE, Network::apiserver_service);
+        let host = self.network.map(|network| network.host);
+        [Some(Ipv4Addr::LOCALHOST), Some(service), host].into_iter().flatten().map(IpAddr::V4).collect()
     }
 
     pub(crate) fn etcd(&self) -> ProcessSpec {
@@ -84,18 +95,31 @@ impl Layout<'_> {
             flag("etcd-keyfile", pki.file("etcd.key").display()),
             flag("secure-port", self.ports.apiserver),
             flag("bind-address", "127.0.0.1"),
-            // A machine without a default route has no address that the server would find by itself.
-            flag("advertise-address", "127.0.0.1"),
+            // A machine without a default route has no address that the server would find by itself. A real node
+            // reaches the relay on its link.
+            flag("advertise-address", self.network.map_or(Ipv4Addr::LOCALHOST, |network| network.host)),
             flag("tls-cert-file", pki.file("apiserver.crt").display()),
             flag("tls-private-key-file", pki.file("apiserver.key").display()),
             flag("client-ca-file", pki.file("ca.crt").display()),
             flag("service-account-key-file", pki.file("service-accounts.pub").display()),
             flag("service-account-signing-key-file", pki.file("service-accounts.key").display()),
             flag("service-account-issuer", "https://kubernetes.default.svc"),
-            flag("authorization-mode", "RBAC"),
-            flag("service-cluster-ip-range", SERVICE_RANGE),
+            flag("service-cluster-ip-range", self.network.map_or(SERVICE_RANGE.to_owned(), Network::services)),
             flag("allow-privileged", true),
         ];
+        if self.network.is_some() {
+            arguments.extend([
+                flag("authorization-mode", "Node,RBAC"),
+                flag("enable-admission-plugins", "NodeRestriction"),
+                flag("kubelet-certificate-authority", pki.file("ca.crt").display()),
+                flag("kubelet-client-certificate", pki.file("administrator.crt").display()),
+                flag("kubelet-client-key", pki.file("administrator.key").display()),
+                // The node's name means nothing to the host's resolver.
+                flag("kubelet-preferred-address-types", "InternalIP"),
+            ]);
+        } else {
+            arguments.push(flag("authorization-mode", "RBAC"));
+        }
         if !self.controllers {
             // Nobody creates service accounts, and pods would be refused for want of one.
             arguments.push(flag("disable-admission-plugins", "ServiceAccount"));
@@ -155,6 +179,14 @@ impl Layout<'_> {
                 flag("node-lease-duration-seconds", 40),
             ],
         )
+    }
+
+    /// Carries the node's connections from the host's end of the link to the apiserver on loopback.
+    pub(crate) fn relay(&self, supervisor: &Supervisor, network: Network) -> ProcessSpec {
+        let port = self.ports.apiserver;
+        let mut arguments = supervisor.arguments.clone();
+        arguments.extend(["relay".to_owned(), format!("{}:{port}", network.host), format!("127.0.0.1:{port}")]);
+        ProcessSpec { program: supervisor.program.clone(), ..self.spec("relay", arguments) }
     }
 
     pub(crate) fn log(&self, process: &str) -> PathBuf {

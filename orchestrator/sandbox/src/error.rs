@@ -77,6 +77,8 @@ pub enum SandboxError {
     },
     #[error("processes of sandbox {name} could not be ended: {}", numbers(.pids))]
     LeftRunning { name: String, pids: Vec<i32> },
+    #[error("failed to set up the network of the real node: `{command}`: {why}")]
+    Network { command: String, why: String },
     #[error("a real node cannot run here: {}", .missing.join("; "))]
     Unsupported { missing: Vec<String> },
 }
@@ -123,6 +125,7 @@ impl SandboxError {
             | Self::Certificates(_)
             | Self::Tls(_)
             | Self::Refused { .. }
+            | Self::Network { .. }
             | Self::Unreachable { .. } => return None,
         };
         Some(text)

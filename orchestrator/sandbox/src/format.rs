@@ -22,6 +22,8 @@ pub struct Record {
     pub kubernetes: Release,
     pub nodes: u32,
     pub controllers: bool,
+    #[serde(default)]
+    pub real_node: bool,
     /// True once everything that was asked for had answered.
     pub ready: bool,
     /// `https://ADDRESS:PORT` of the apiserver.

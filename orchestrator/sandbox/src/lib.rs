@@ -9,6 +9,7 @@
 //! - [`component`]: which programs there are, in which versions, and how each is found or built.
 //! - [`supervise`]: the process that keeps the children and dies with its owner.
 //! - [`control_plane`]: the command lines of etcd, kube-apiserver and the controllers.
+//! - [`real_node`]: one node that really runs pods, in namespaces of its own.
 //! - [`certificates`], [`https`], [`ports`], [`process`]: what the above stands on.
 //! - [`format`]: what is written to the state directory.
 
@@ -23,6 +24,7 @@ mod nodes;
 pub mod ports;
 mod process;
 pub mod progress;
+pub mod real_node;
 pub mod release;
 pub mod sandbox;
 pub mod settings;
@@ -32,5 +34,6 @@ pub use component::{Component, Found, Listing, Origin};
 pub use error::SandboxError;
 pub use progress::{Event, Progress, Silent};
 pub use release::Release;
+pub use sandbox::RealNode;
 pub use sandbox::{Down, Sandbox, SandboxName, State, Status, UpRequest, down, kubeconfig, list, status};
 pub use settings::{Settings, Supervisor};

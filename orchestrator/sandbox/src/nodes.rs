@@ -49,7 +49,7 @@ pub(crate) async fn create(client: &mut ApiClient, count: u32) -> Result<(), San
     Ok(())
 }
 
-/// True when a node of that list is Ready and free of the taint it was born with.
+/// How many nodes of that list are Ready and free of the taint it was born with.
 pub(crate) fn ready_count(list: &Value) -> usize {
     let is_ready = |node: &&Value| {
         let conditions = node["status"]["conditions"].as_array().into_iter().flatten();

@@ -39,12 +39,21 @@ pub struct UpRequest {
     pub nodes: u32,
     /// kube-controller-manager and kube-scheduler, for service accounts, namespace deletion, garbage collection.
     pub controllers: bool,
+    /// One node that really runs pods; brings controllers with it. Needs root, cgroups and Kubernetes 1.36.
+    pub real_node: Option<RealNode>,
     /// Lives on when its owner ends.
     pub detach: bool,
     /// A port for the apiserver; a free one is chosen otherwise.
     pub port: Option<u16>,
     /// How long it may take from starting the processes until everything answers.
     pub patience: Duration,
+}
+
+/// What is wanted of a real node.
+#[derive(Debug, Clone, Default)]
+pub struct RealNode {
+    /// Archives of images (as `docker save` writes them) to be there beside [`crate::real_node::BUSYBOX_IMAGE`].
+    pub images: Vec<PathBuf>,
 }
 
 /// A sandbox that is up. Dropping it ends the sandbox, unless it was detached or was running before.
@@ -74,6 +83,7 @@ pub struct Status {
     pub kubernetes: Option<Release>,
     pub nodes: u32,
     pub controllers: bool,
+    pub real_node: bool,
     pub detached: bool,
     pub server: Option<String>,
     pub kubeconfig: PathBuf,
@@ -129,6 +139,7 @@ impl UpRequest {
             kubernetes: Release::default(),
             nodes: 0,
             controllers: false,
+            real_node: None,
             detach: false,
             port: None,
             patience: Duration::from_secs(120),
@@ -160,6 +171,11 @@ impl Sandbox {
 
     pub fn logs(&self) -> PathBuf {
         self.folder.join("logs")
+    }
+
+    /// The kubelet's folder on the host, where a real node's volumes are: `pods/UID/volumes/…`.
+    pub fn kubelet_root(&self) -> Option<PathBuf> {
+        self.record.real_node.then(|| crate::real_node::home(&self.folder).join("kubelet"))
     }
 
     /// True when it had been up before, so that dropping this value does not end it.
@@ -203,7 +219,7 @@ pub async fn down(settings: &Settings, name: &SandboxName, progress: &dyn Progre
     let _lock = lock(settings, name, progress).await?;
     let existed = folder.join("sandbox.json").exists() || folder.join("pki").exists();
     progress.report(Event::Stopping { name: name.to_string() });
-    let processes = clean::clean(&folder, name).await?;
+    let processes = clean::clean(settings, &folder, name).await?;
     Ok(if existed || processes > 0 { Down::Ended { processes } } else { Down::Nothing })
 }
 
@@ -245,6 +261,7 @@ pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, Sandbox
         kubernetes: record.as_ref().map(|record| record.kubernetes),
         nodes: record.as_ref().map_or(0, |record| record.nodes),
         controllers: record.as_ref().is_some_and(|record| record.controllers),
+        real_node: record.as_ref().is_some_and(|record| record.real_node),
         detached: up::is_detached(&folder),
         server: record.map(|record| record.server),
         kubeconfig: folder.join("kubeconfig"),

@@ -14,6 +14,7 @@
 
 mod keeper;
 mod protocol;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,7 +35,8 @@ pub(crate) use protocol::{Begin, Order, ProcessSpec, Report};
 /// Longest order accepted; a command line is a few kilobytes.
 const LONGEST_ORDER: u64 = 1 << 20;
 
-/// Runs the supervisor (`keep`) or becomes a supervised program (`exec PARENT PROGRAM ARGUMENTS…`).
+/// Runs the supervisor (`keep`), becomes a supervised program (`exec PARENT PROGRAM ARGUMENTS…`), or carries
+/// connections (`relay LISTEN TARGET`).
 ///
 /// Called by the landfall binary with the arguments after its hidden subcommand, on the main thread and before any
 /// other thread or runtime is started. Returns the exit code.
@@ -43,6 +45,7 @@ pub fn supervise(arguments: &[String]) -> u8 {
     match arguments.as_slice() {
         ["keep"] => keep(),
         ["exec", parent, program, rest @ ..] => exec(parent, program, rest),
+        ["relay", listen, target] => relay::relay(listen, target),
         _ => 2,
     }
 }

@@ -161,7 +161,7 @@ static CONTROL_PLANE: [Component; 8] = [
 ];
 
 /// What a real node needs beside a control plane.
-static REAL_NODE: [Component; 17] = [
+static REAL_NODE: [Component; 16] = [
     kubernetes!("kubelet", V1_36, "1.36.3", KUBERNETES_1_36, FLAGS_1_36, "real node"),
     kubernetes!("kube-proxy", V1_36, "1.36.3", KUBERNETES_1_36, FLAGS_1_36, "services of a real node"),
     built!(
@@ -202,7 +202,6 @@ static REAL_NODE: [Component; 17] = [
     debian!("ip", "iproute2", &["-Version"], "network of a real node"),
     debian!("unshare", "util-linux", &["--version"], "namespaces of a real node"),
     debian!("mount", "mount", &["--version"], "namespaces of a real node"),
-    debian!("sysctl", "procps", &["--version"], "network of a real node"),
 ];
 
 impl Component {
@@ -211,6 +210,11 @@ impl Component {
         all()
             .filter(|component| component.name == name)
             .find(|component| component.release.is_none_or(|of| of == release))
+    }
+
+    /// Everything a real node needs beside the control plane.
+    pub(crate) fn of_real_node() -> impl Iterator<Item = &'static Self> {
+        REAL_NODE.iter()
     }
 
     /// A digest of all that decides what a build yields; empty where nothing is built.
@@ -228,11 +232,6 @@ impl Component {
 
 pub(super) fn all() -> impl Iterator<Item = &'static Component> {
     CONTROL_PLANE.iter().chain(&REAL_NODE)
-}
-
-/// Everything a real node needs beside the control plane.
-pub(crate) fn real_node() -> impl Iterator<Item = &'static Component> {
-    REAL_NODE.iter()
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use crate::error::SandboxError;
 use crate::files;
 use crate::format;
 use crate::process::{self, ProcessIdentity};
+use crate::real_node;
+use crate::settings::Settings;
 
 /// A killed process is gone within milliseconds unless the disk hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Ends every process of the sandbox and removes all files but the logs. Returns how many processes it ended.
-pub(super) async fn clean(folder: &Path, name: &SandboxName) -> Result<usize, SandboxError> {
+pub(super) async fn clean(settings: &Settings, folder: &Path, name: &SandboxName) -> Result<usize, SandboxError> {
     // A record that is damaged or too new names nothing that the marker does not find as well.
     let recorded: Vec<ProcessIdentity> = format::read(folder)
         .ok()
@@ -42,6 +44,7 @@ pub(super) async fn clean(folder: &Path, name: &SandboxName) -> Result<usize, Sa
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    real_node::remove_traces(folder, &real_node::ip(settings)).await?;
     remove_files(folder)?;
     Ok(ended.len())
 }

@@ -11,13 +11,14 @@ use super::UpRequest;
 use super::up::own_identity;
 use crate::certificates::{self, CertificateFiles, Identity};
 use crate::component::Toolbox;
-use crate::control_plane::{APISERVER_SERVICE, Layout, Ports};
+use crate::control_plane::{Layout, Ports};
 use crate::error::SandboxError;
 use crate::files;
 use crate::format::{self, FORMAT, Record};
 use crate::https::ApiClient;
 use crate::nodes;
 use crate::progress::{Event, Progress};
+use crate::real_node::{self, Network, Traces};
 use crate::settings::Settings;
 use crate::supervise::{Keeper, ProcessSpec, Report};
 
@@ -45,9 +46,19 @@ pub(super) async fn start(
     tools: &Toolbox,
     progress: &dyn Progress,
 ) -> Result<(Keeper, Record), Attempt> {
+    let traces = Traces::of(folder);
+    let network = match &request.real_node {
+        Some(_) => {
+            // The folder is the sign that there may be traces to remove.
+            files::make_folder(&real_node::home(folder))?;
+            Some(Network::create(&traces, &tools.path("ip")).await?)
+        }
+        None => None,
+    };
     let layout = Layout {
         folder,
         tools,
+        network,
         ports: choose_ports(settings, request)?,
         controllers: request.controllers,
         path: std::env::join_paths(&settings.path).unwrap_or_default().to_string_lossy().into_owned(),
@@ -60,6 +71,7 @@ pub(super) async fn start(
         kubernetes: request.kubernetes,
         nodes: request.nodes,
         controllers: request.controllers,
+        real_node: network.is_some(),
         ready: false,
         server: format!("https://127.0.0.1:{}", layout.ports.apiserver),
         owner: own_identity(),
@@ -68,8 +80,7 @@ pub(super) async fn start(
     };
     format::write(folder, &record)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, layout.ports.apiserver));
-    let (authority, administrator) =
-        certificates::write_all(&layout.certificates(), &[address.ip(), APISERVER_SERVICE])?;
+    let (authority, administrator) = certificates::write_all(&layout.certificates(), &layout.addresses())?;
     let mut client = ApiClient::new(address, authority.certificate(), &administrator)?;
     let kubeconfig = layout.kubeconfig();
     certificates::write_kubeconfig(
@@ -83,7 +94,19 @@ pub(super) async fn start(
     let mut run = Run { keeper, layout: &layout, deadline: Instant::now() + request.patience, request, progress };
     run.begin(layout.etcd(), &mut record).await?;
     run.begin(layout.apiserver(), &mut record).await?;
+    if let (Some(network), Some(wanted)) = (network, &request.real_node) {
+        let port = layout.ports.apiserver;
+        real_node::write(folder, tools, &network, &authority, port, &wanted.images).await?;
+        run.begin(layout.relay(&settings.supervisor, network), &mut record).await?;
+        run.begin(real_node::node(folder, &network, settings), &mut record).await?;
+        let pid = run.wait_for_pid(&mut record, &real_node::home(folder).join("init.pid")).await?;
+        network.hand_over(&traces, pid, &tools.path("ip")).await?;
+    }
     run.wait(&mut record, &mut client, "kube-apiserver", Goal::Ready).await?;
+    if network.is_some() {
+        // Now the kubelet will be answered; earlier it would have failed and waited longer and longer.
+        files::write_private(&real_node::home(folder).join("go"), b"")?;
+    }
     if request.controllers {
         run.begin(layout.controller_manager(), &mut record).await?;
         run.begin(layout.scheduler(), &mut record).await?;
@@ -93,8 +116,10 @@ pub(super) async fn start(
         }
         // Pods are refused before this account exists, so without it the sandbox is not ready.
         run.wait(&mut record, &mut client, "kube-controller-manager", Goal::ServiceAccount).await?;
-        if request.nodes > 0 {
-            run.wait(&mut record, &mut client, "kwok", Goal::Nodes(request.nodes)).await?;
+        let nodes = request.nodes + u32::from(network.is_some());
+        if nodes > 0 {
+            let process = if network.is_some() { "kubelet" } else { "kwok" };
+            run.wait(&mut record, &mut client, process, Goal::Nodes(nodes)).await?;
         }
     }
     record.ready = true;
@@ -151,7 +176,7 @@ impl Goal {
         match self {
             Self::Ready => "the apiserver".to_owned(),
             Self::ServiceAccount => "the default service account".to_owned(),
-            Self::Nodes(count) => format!("{count} fake nodes"),
+            Self::Nodes(count) => format!("{count} nodes"),
         }
     }
 }
@@ -197,6 +222,26 @@ impl Run<'_> {
                     if Instant::now() > self.deadline {
                         let (what, seconds) = (goal.name(), self.request.patience.as_secs());
                         return Err(SandboxError::NotReady { what, seconds, log: self.layout.log(process) }.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the node's first process has told its pid.
+    async fn wait_for_pid(&mut self, record: &mut Record, path: &Path) -> Result<i32, Attempt> {
+        loop {
+            tokio::select! {
+                biased;
+                report = self.keeper.report() => self.hear(report, record)?,
+                () = tokio::time::sleep(POLL) => {
+                    let content = files::read_capped(path, 32)?.unwrap_or_default();
+                    if let Some(pid) = String::from_utf8_lossy(&content).trim().parse().ok().filter(|pid| *pid > 1) {
+                        return Ok(pid);
+                    }
+                    if Instant::now() > self.deadline {
+                        let (what, seconds) = ("the real node".to_owned(), self.request.patience.as_secs());
+                        return Err(SandboxError::NotReady { what, seconds, log: self.layout.log("node") }.into());
                     }
                 }
             }

@@ -15,6 +15,7 @@ use crate::https::ApiClient;
 use crate::ports;
 use crate::process::{self, ProcessIdentity};
 use crate::progress::{Event, Progress};
+use crate::real_node;
 use crate::release::Release;
 use crate::settings::Settings;
 
@@ -33,7 +34,11 @@ pub(super) async fn up(
     if request.nodes > MOST_NODES {
         return Err(SandboxError::TooManyNodes { asked: request.nodes, most: MOST_NODES });
     }
-    let request = &UpRequest { controllers: request.controllers || request.nodes > 0, ..request.clone() };
+    let controllers = request.controllers || request.nodes > 0 || request.real_node.is_some();
+    let request = &UpRequest { controllers, ..request.clone() };
+    if request.real_node.is_some() {
+        check_real_node(request)?;
+    }
     files::make_folder(&settings.sandboxes().join(request.name.as_str()))?;
     let Some(folder) = folder(settings, &request.name)? else {
         return Err(SandboxError::NotFound { name: request.name.to_string() });
@@ -50,7 +55,7 @@ pub(super) async fn up(
     if let Some(running) = running(&folder, request, progress).await? {
         return Ok(running);
     }
-    let left = clean::clean(&folder, &request.name).await?;
+    let left = clean::clean(settings, &folder, &request.name).await?;
     if left > 0 {
         progress.report(Event::CleanedUp { name: request.name.to_string(), processes: left });
     }
@@ -72,16 +77,16 @@ pub(super) async fn up(
                 return Ok(sandbox);
             }
             Err(Attempt::PortTaken { port }) if attempt == MOST_ATTEMPTS || request.port == Some(port) => {
-                clean::clean(&folder, &request.name).await?;
+                clean::clean(settings, &folder, &request.name).await?;
                 return Err(SandboxError::PortTaken { port });
             }
             Err(Attempt::PortTaken { .. }) => {
-                clean::clean(&folder, &request.name).await?;
+                clean::clean(settings, &folder, &request.name).await?;
                 progress.report(Event::PortsTaken { attempt });
             }
             Err(Attempt::Failed(error)) => {
                 // The first error is the one worth telling.
-                let _ = clean::clean(&folder, &request.name).await;
+                let _ = clean::clean(settings, &folder, &request.name).await;
                 return Err(error);
             }
         }
@@ -98,13 +103,26 @@ fn components(request: &UpRequest) -> Result<Vec<&'static Component>, SandboxErr
     if request.nodes > 0 {
         names.push("kwok");
     }
-    names
+    let mut components = names
         .into_iter()
         .map(|name| {
             Component::named(name, request.kubernetes)
                 .ok_or_else(|| SandboxError::UnknownRelease { asked: request.kubernetes.to_string() })
         })
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    if request.real_node.is_some() {
+        components.extend(real_node::components());
+    }
+    Ok(components)
+}
+
+/// What a real node needs is asked for before anything is touched.
+fn check_real_node(request: &UpRequest) -> Result<(), SandboxError> {
+    let mut missing = real_node::missing();
+    if request.kubernetes != Release::V1_36 {
+        missing.push("Kubernetes 1.36: a kubelet must not be newer than its apiserver".to_owned());
+    }
+    if missing.is_empty() { Ok(()) } else { Err(SandboxError::Unsupported { missing }) }
 }
 
 /// The sandbox of that name if it is up and is what was asked for. What is left of one that is not up is not an
@@ -118,13 +136,15 @@ async fn running(folder: &Path, request: &UpRequest, progress: &dyn Progress) ->
     if !(record.ready && supervisor_runs && is_whole && is_kept) {
         return Ok(None);
     }
-    let has = (record.kubernetes, record.nodes, record.controllers);
-    let suffices = has.0 == request.kubernetes && has.1 >= request.nodes && (has.2 || !request.controllers);
+    let suffices = record.kubernetes == request.kubernetes
+        && record.nodes >= request.nodes
+        && (record.controllers || !request.controllers)
+        && (record.real_node || request.real_node.is_none());
     if !suffices {
         return Err(SandboxError::Different {
             name: request.name.to_string(),
-            running: describe(has.0, has.1, has.2),
-            asked: describe(request.kubernetes, request.nodes, request.controllers),
+            running: describe(record.kubernetes, record.nodes, record.controllers, record.real_node),
+            asked: describe(request.kubernetes, request.nodes, request.controllers, request.real_node.is_some()),
         });
     }
     progress.report(Event::WaitingFor { what: "the running sandbox to answer".to_owned() });
@@ -159,9 +179,10 @@ async fn answers(folder: &Path, record: &Record) -> Result<bool, SandboxError> {
     Ok(tokio::time::timeout(ANSWER_PATIENCE, asking).await.is_ok())
 }
 
-fn describe(kubernetes: Release, nodes: u32, controllers: bool) -> String {
+fn describe(kubernetes: Release, nodes: u32, controllers: bool, real_node: bool) -> String {
     let controllers = if controllers { "controllers" } else { "no controllers" };
-    format!("Kubernetes {kubernetes}, {nodes} nodes, {controllers}")
+    let real_node = if real_node { ", a real node" } else { "" };
+    format!("Kubernetes {kubernetes}, {nodes} fake nodes{real_node}, {controllers}")
 }
 
 /// Lets the sandbox outlive its owner.

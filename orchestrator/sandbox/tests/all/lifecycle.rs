@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use sandbox::ports::{FreePorts, PortSource};
 use sandbox::{Down, Event, Release, Sandbox, SandboxError, SandboxName, Silent, State, UpRequest, down, list, status};
 
-use crate::support::{Bench, get};
+use crate::support::{Bench, get, until};
 
 #[tokio::test]
 async fn two_releases_run_side_by_side_and_serve_what_is_theirs() {
@@ -153,13 +153,4 @@ async fn a_server_that_dies_while_starting_is_told_with_its_last_words() {
     );
     assert!(error.to_string().contains("no heart"), "{error}");
     assert_eq!(bench.processes(), [""; 0]);
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("not: {what}"));
 }

@@ -1,13 +1,9 @@
 //! Controllers and fake nodes: accounts appear, pods become Ready, namespaces go.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
 use sandbox::{Release, Silent, UpRequest};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, get};
+use crate::support::{Bench, get, send, until};
 
 #[tokio::test]
 async fn pods_become_ready_on_fake_nodes_and_namespaces_are_deleted_on_both_releases() {
@@ -65,33 +61,4 @@ async fn without_controllers_a_pod_can_be_created_and_stays_pending() {
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}});
     let created = send(&folder, sandbox.server(), "POST", "/api/v1/namespaces/default/pods", &pod);
     assert_eq!(created["status"]["phase"], "Pending", "{created}");
-}
-
-fn send(folder: &Path, server: &str, method: &str, path: &str, body: &Value) -> Value {
-    let pki = folder.join("pki");
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--request", method])
-        .args(["--header", "Content-Type: application/json", "--data", &body.to_string()])
-        .arg("--cacert")
-        .arg(pki.join("ca.crt"))
-        .arg("--cert")
-        .arg(pki.join("administrator.crt"))
-        .arg("--key")
-        .arg(pki.join("administrator.key"))
-        .arg(format!("{server}{path}"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_ne!(answer["status"], "Failure", "{answer}");
-    answer
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(120), waiting).await.unwrap_or_else(|_| panic!("not: {what}"));
 }

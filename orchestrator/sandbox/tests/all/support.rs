@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use sandbox::{Sandbox, SandboxName, Settings, Silent, Supervisor, UpRequest};
+use serde_json::Value;
 use tempfile::TempDir;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -78,7 +80,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
 }
 
 /// One GET with the kubeconfig's certificates, by curl: another client than our own.
-pub(crate) fn get(sandbox_folder: &Path, server: &str, path: &str) -> serde_json::Value {
+pub(crate) fn get(sandbox_folder: &Path, server: &str, path: &str) -> Value {
     let pki = sandbox_folder.join("pki");
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"])
@@ -92,7 +94,38 @@ pub(crate) fn get(sandbox_folder: &Path, server: &str, path: &str) -> serde_json
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap_or(serde_json::Value::Null)
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// One request with a body, by curl; a failure is a panic.
+pub(crate) fn send(folder: &Path, server: &str, method: &str, path: &str, body: &Value) -> Value {
+    let pki = folder.join("pki");
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--request", method])
+        .args(["--header", "Content-Type: application/json", "--data", &body.to_string()])
+        .arg("--cacert")
+        .arg(pki.join("ca.crt"))
+        .arg("--cert")
+        .arg(pki.join("administrator.crt"))
+        .arg("--key")
+        .arg(pki.join("administrator.key"))
+        .arg(format!("{server}{path}"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_ne!(answer["status"], "Failure", "{answer}");
+    answer
+}
+
+/// Polls until it holds; two minutes are for the slowest machine.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), waiting).await.unwrap_or_else(|_| panic!("not: {what}"));
 }
 
 /// Says why a test does not run. On CI that is a failure, except where the machine cannot give what is needed.
