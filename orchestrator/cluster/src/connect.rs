@@ -20,7 +20,7 @@ use tower::util::option_layer;
 use tower::{BoxError, Layer, ServiceExt};
 
 use crate::KubeCluster;
-use crate::status::{certificate_trouble, chain_of};
+use crate::status::{VERSION_1, VERSION_1_HINT, chain_of};
 use crate::token::{TokenCache, TokenSource};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -179,10 +179,12 @@ where
 }
 
 fn unusable(error: KubeError) -> ConnectError {
-    match certificate_trouble(&chain_of(&error)) {
-        Some(hint) => ConnectError::Certificate(hint, Box::new(error)),
-        None => ConnectError::Credentials(Box::new(error)),
-    }
+    let hint = match &error {
+        _ if chain_of(&error).contains(VERSION_1) => VERSION_1_HINT,
+        KubeError::RustlsTls(_) => "the client certificate, its key or the certificate authority cannot be used",
+        _ => return ConnectError::Credentials(Box::new(error)),
+    };
+    ConnectError::Certificate(hint, Box::new(error))
 }
 
 fn server_url(text: &str) -> Result<Uri, ConnectError> {

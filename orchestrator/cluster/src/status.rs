@@ -15,6 +15,11 @@ use crate::scanner::ScanError;
 /// Characters of a server's message that are kept.
 const MESSAGE_CAP: usize = 4096;
 
+/// How rustls calls what OpenSSL makes when it is asked for no extension.
+pub(crate) const VERSION_1: &str = "UnsupportedCertVersion";
+pub(crate) const VERSION_1_HINT: &str =
+    "a certificate is X.509 version 1, which is not supported; issue a version 3 one (with any extension)";
+
 /// What servers answer with 500 although it is the request that is wrong.
 const FINAL: &[&str] = &["resourceVersion should not be set on objects to be created"];
 
@@ -104,13 +109,12 @@ pub(crate) fn unreadable(error: ScanError) -> PortError {
 }
 
 /// Tells trouble with certificates, which waiting does not cure, from trouble with the network.
-pub(crate) fn certificate_trouble(chain: &str) -> Option<&'static str> {
-    if chain.contains("UnsupportedCertVersion") {
-        return Some(
-            "a certificate is X.509 version 1, which is not supported; issue a version 3 one (with any extension)",
-        );
+fn certificate_trouble(chain: &str) -> Option<&'static str> {
+    if chain.contains(VERSION_1) {
+        return Some(VERSION_1_HINT);
     }
-    if chain.contains("UnknownIssuer") {
+    // Two authorities of the same name differ in their keys only.
+    if chain.contains("UnknownIssuer") || chain.contains("BadSignature") {
         return Some("the server's certificate is not signed by the given certificate authority");
     }
     if chain.contains("NotValidForName") {
