@@ -34,6 +34,9 @@ pub struct StackRequest {
     pub state_location: BTreeMap<String, String>,
     /// Addresses that may be deleted or replaced although they hold data. A prefix covers what is below it.
     pub allow: BTreeSet<String>,
+    /// A finished run under the same token does not count: the work is planned again. For a person who repeats a
+    /// command; a drill's step leaves it off.
+    pub again: bool,
 }
 
 /// What a plan would do to one resource.
@@ -127,7 +130,7 @@ pub enum StackEnding {
 /// One step towards a state that can be planned on again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NextStep {
-    /// Kebab-case: `push-state`, `unlock`, `untaint`, `import`, `check`, `wait`, `retry`.
+    /// Kebab-case: `wait`, `unlock`, `read-state`, `push-state`, `import`, `check`, `untaint`, `retry`.
     pub code: String,
     /// What it is about: an address, a lock's id, a file; may be empty.
     pub subject: String,
@@ -159,6 +162,8 @@ pub struct RecoveryApproval {
     pub untaint: BTreeSet<String>,
     /// Whether what was created and lost from the state may be imported by the next apply.
     pub import: bool,
+    /// Addresses whose whereabouts a person has looked into; they hold up no further apply.
+    pub checked: BTreeSet<String>,
 }
 
 /// One difference between the world and the state, or between the state and the description.
@@ -347,6 +352,7 @@ impl fmt::Debug for StackRequest {
             .field("variables", &self.variables.keys().collect::<Vec<_>>())
             .field("state_location", &self.state_location.keys().collect::<Vec<_>>())
             .field("allow", &self.allow)
+            .field("again", &self.again)
             .finish()
     }
 }
