@@ -155,7 +155,7 @@ fn secrets(plan: &WirePlan) -> Secrets {
 }
 
 /// Collects from `{outputs, root_module}` of a plan's or a state's JSON.
-pub(crate) fn state_secrets(values: &Value, secrets: &mut Secrets) {
+fn state_secrets(values: &Value, secrets: &mut Secrets) {
     for output in values.get("outputs").and_then(Value::as_object).into_iter().flat_map(|map| map.values()) {
         if output.get("sensitive") == Some(&Value::Bool(true)) {
             output.get("value").into_iter().for_each(|value| secrets.everything(value));
