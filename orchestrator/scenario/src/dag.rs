@@ -179,7 +179,7 @@ impl Step {
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub inputs: &'a Outputs,
-    /// `id`, `folder`, `kind`, `scenario`, `startedAt`.
+    /// `id`, `folder`, `kind`, `landfall`, `scenario`, `startedAt`.
     pub run: &'a Outputs,
     pub outputs: &'a dyn Fn(&str) -> Option<Outputs>,
 }

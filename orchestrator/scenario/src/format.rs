@@ -44,6 +44,9 @@ pub struct Header {
     pub inputs: Outputs,
     /// The run's own folder, for `${run.folder}`.
     pub folder: String,
+    /// The program that runs the drill, for `${run.landfall}`: a path, or a name found in `PATH`.
+    #[serde(default = "program")]
+    pub landfall: String,
     pub opened: Timestamp,
 }
 
@@ -421,6 +424,10 @@ impl Event {
             | Self::Finished { .. } => None,
         }
     }
+}
+
+fn program() -> String {
+    "landfall".to_owned()
 }
 
 #[derive(Deserialize)]

@@ -9,12 +9,15 @@
 //! - [`steps`]: the step kinds, one file each.
 //! - [`template`], [`when`], [`period`]: the small languages inside the file.
 //! - [`mod@format`]: the journal on disk.
+//! - [`saga`]: where a run stands and what to do next.
+//! - [`simulate`]: a fake world in which every scenario runs.
 
 pub mod dag;
 pub mod file;
 pub mod format;
 pub mod period;
 pub mod problem;
+pub mod saga;
 pub mod simulate;
 pub mod steps;
 pub mod template;
@@ -27,4 +30,5 @@ pub use file::schema::schema;
 pub use format::{CancelMode, Event, Failure, FailureKind, Header, Journal, Outputs, Record, RunKind, Verdict};
 pub use period::Period;
 pub use problem::{Place, Problem, Problems};
+pub use saga::{Command, Measures, Phase, Saga, SagaError, Status, StepOutcome, StepState, Waiting};
 pub use steps::{StepKind, Uses};

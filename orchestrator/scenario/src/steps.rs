@@ -195,6 +195,14 @@ impl Uses {
     }
 }
 
+/// Stands for the value of a reference while a file is checked; the form of such a text cannot be judged yet.
+pub(crate) const UNKNOWN: &str = "\u{2026}";
+
+/// Whether a text is known already, so that its form can be checked.
+pub(crate) fn is_known(text: &str) -> bool {
+    !text.contains(UNKNOWN)
+}
+
 /// Typed outputs as the journal keeps them. They must be a map, or nothing could refer to them.
 pub fn to_outputs<T: Serialize>(outputs: &T) -> Result<Outputs, Failure> {
     let invalid = |message: String| Failure::new(crate::format::FailureKind::Invalid, message);

@@ -20,7 +20,7 @@ use crate::yaml::{self, Entry, Node, NodeValue};
 
 const MAX_STEPS: usize = 500;
 /// What `${run.…}` offers.
-pub const RUN_VALUES: [&str; 5] = ["id", "folder", "kind", "scenario", "startedAt"];
+pub const RUN_VALUES: [&str; 6] = ["id", "folder", "kind", "landfall", "scenario", "startedAt"];
 
 pub fn load(text: &str) -> Result<Scenario, Problems> {
     let root = yaml::parse(text)?;

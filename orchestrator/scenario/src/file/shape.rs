@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::period::{self, Period};
 use crate::problem::{Place, Problem};
-use crate::steps::handle;
+use crate::steps::{UNKNOWN, handle};
 use crate::template::{self, Piece, Reference};
 use crate::yaml::{Entry, Node, NodeValue};
 
@@ -194,7 +194,7 @@ impl<'a> Schema<'a> {
             return Value::String((*first).to_owned());
         }
         for (kind, value) in [
-            ("string", Value::from("sample")),
+            ("string", Value::from(UNKNOWN)),
             ("integer", Value::from(1)),
             ("number", Value::from(1)),
             ("boolean", Value::Bool(true)),

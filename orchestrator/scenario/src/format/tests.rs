@@ -9,6 +9,7 @@ fn header() -> Header {
         kind: RunKind::Drill,
         inputs: Outputs::new(),
         folder: "runs/rebuild-7f3a".into(),
+        landfall: "landfall".into(),
         opened: Timestamp::UNIX_EPOCH,
     }
 }

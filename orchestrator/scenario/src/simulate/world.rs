@@ -141,12 +141,14 @@ impl Simulated<'_> {
         state: Option<&str>,
         workspace: Option<&str>,
         vars: &BTreeMap<String, Value>,
+        var_files: &[String],
     ) -> StackHandle {
         StackHandle {
             stack: stack.to_owned(),
             state: Some(state.map_or_else(|| format!("{}/terraform/{}", self.folder, self.step), str::to_owned)),
             workspace: workspace.map(str::to_owned),
             vars: vars.clone(),
+            var_files: var_files.to_vec(),
         }
     }
 
@@ -275,6 +277,7 @@ fn outputs(location: &str, name: &str, backup: &Backup) -> backup_run::Outputs {
         completed_at: backup.at,
         items: backup.objects.len() as u64,
         warnings: 0,
+        volume_times: BTreeMap::new(),
         volumes_without_data: backup.volumes_without_data.clone(),
     }
 }

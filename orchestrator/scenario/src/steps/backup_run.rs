@@ -1,5 +1,7 @@
 //! `backup.run`: backs a cluster up. Undo deletes the backup, unless it is to be kept.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,8 @@ pub struct Params {
     pub include_resources: Vec<String>,
     #[serde(default)]
     pub exclude_resources: Vec<String>,
+    /// Whether objects without a namespace are part of it; without it, those that the others need.
+    pub cluster_resources: Option<bool>,
     /// Only objects with these labels: `app=web,tier in (a,b)`.
     pub selector: Option<String>,
     /// The infrastructure that the backup remembers, so that a restore can rewrite what points at it. Without it,
@@ -54,6 +58,10 @@ pub struct Outputs {
     pub completed_at: Timestamp,
     pub items: u64,
     pub warnings: u64,
+    /// When each volume's data were taken, as `namespace/claim`, where that is older or newer than the backup.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub volume_times: BTreeMap<String, Timestamp>,
     /// Volumes that are part of the backup without their data.
     #[serde(default)]
     pub volumes_without_data: Vec<String>,

@@ -15,12 +15,26 @@ use crate::simulate::world::Simulated;
 pub struct Params {
     /// Which cluster; may be left out when the scenario has one.
     pub cluster: ClusterHandle,
+    /// When to drain.
+    #[serde(default)]
+    pub at: Moment,
     /// Only in these namespaces; empty means in all.
     #[serde(default)]
     pub namespaces: Vec<String>,
     /// Claims of volumes that are kept when their namespace is left alone, as `namespace/name`.
     #[serde(default)]
     pub keep_claims: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// When the step runs.
+    #[default]
+    Now,
+    /// When the step is undone: put it right after the cluster's connection, and it drains before the stack under the
+    /// cluster is destroyed, however the run ends.
+    Undo,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +53,9 @@ impl Kind for Params {
 
     fn simulate(&self, at: &mut Simulated<'_>) -> Result<Outputs, Failure> {
         at.cluster(&self.cluster)?;
+        if self.at == Moment::Undo {
+            return Ok(Outputs { deleted: 0, gone: Vec::new() });
+        }
         Ok(Outputs { deleted: 2, gone: vec!["services".to_owned(), "persistentvolumeclaims".to_owned()] })
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterHandle, Kind, Touches, Traits};
+use super::{ClusterHandle, Kind, Touches, Traits, is_known};
 use crate::format::Failure;
 use crate::period::Period;
 use crate::simulate::world::Simulated;
@@ -57,7 +57,7 @@ impl Kind for Params {
         if self.nodes == 0 && self.addons.is_empty() && self.conditions.is_empty() {
             problems.push("there is nothing to wait for; give nodes, addons or conditions".to_owned());
         }
-        for addon in &self.addons {
+        for addon in self.addons.iter().filter(|addon| is_known(addon)) {
             if addon.split_once('/').is_none_or(|(namespace, name)| namespace.is_empty() || name.is_empty()) {
                 problems.push(format!("an add-on is written namespace/name, not {addon:?}"));
             }

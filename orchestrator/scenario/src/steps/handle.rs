@@ -27,6 +27,8 @@ pub struct StackHandle {
     pub workspace: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub var_files: Vec<String>,
 }
 
 /// A cluster that a step connected to.
@@ -88,6 +90,7 @@ impl JsonSchema for StackHandle {
                 "state": { "type": "string", "description": "Where the local state is kept." },
                 "workspace": { "type": "string" },
                 "vars": { "type": "object", "additionalProperties": true },
+                "varFiles": { "type": "array", "items": { "type": "string" } },
             },
         })
     }

@@ -31,6 +31,9 @@ pub struct Params {
     pub source: Option<Contract>,
     /// The target's infrastructure; without it, the contract that the cluster was connected by.
     pub target: Option<Contract>,
+    /// Answers to the decisions that conversions leave open: `pod-security-policy: skip`.
+    #[serde(default)]
+    pub choices: BTreeMap<String, String>,
     /// A file with rewrite rules of your own.
     pub rules: Option<String>,
 }

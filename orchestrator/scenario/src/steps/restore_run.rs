@@ -29,6 +29,8 @@ pub struct Params {
     pub include_resources: Vec<String>,
     #[serde(default)]
     pub exclude_resources: Vec<String>,
+    /// Whether objects without a namespace are part of it; without it, those that the others need.
+    pub cluster_resources: Option<bool>,
     /// From a namespace of the backup to one of the target.
     #[serde(default)]
     pub namespace_mapping: BTreeMap<String, String>,
@@ -39,6 +41,9 @@ pub struct Params {
     pub source: Option<Contract>,
     /// The target's infrastructure; without it, the contract that the cluster was connected by.
     pub target: Option<Contract>,
+    /// Answers to the decisions that conversions leave open: `pod-security-policy: skip`.
+    #[serde(default)]
+    pub choices: BTreeMap<String, String>,
     /// A file with rewrite rules of your own.
     pub rules: Option<String>,
     /// Whether pairs that were only inferred are used for rewriting.

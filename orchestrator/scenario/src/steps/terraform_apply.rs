@@ -20,6 +20,9 @@ pub struct Params {
     /// Input variables of the module.
     #[serde(default)]
     pub vars: BTreeMap<String, Value>,
+    /// Files with input variables, relative to the scenario's project; `vars` win over them.
+    #[serde(default)]
+    pub var_files: Vec<String>,
     /// Where the local state is kept; without it, a folder of this run, unless the stack has a backend.
     pub state: Option<String>,
     /// An existing workspace of the stack's backend.
@@ -55,7 +58,7 @@ impl Kind for Params {
         Traits { timeout: Period::hours(2), touches: Touches::Nothing, verifies: false, leaves: true };
 
     fn simulate(&self, at: &mut Simulated<'_>) -> Result<Outputs, Failure> {
-        let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars);
+        let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars, &self.var_files);
         let contract = at.apply_stack(&handle);
         Ok(Outputs {
             handle,
@@ -69,7 +72,7 @@ impl Kind for Params {
 
     fn simulate_undo(&self, at: &mut Simulated<'_>) -> Result<(), Failure> {
         if !self.keep {
-            let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars);
+            let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars, &self.var_files);
             at.world.destroy_stack(&handle);
         }
         Ok(())

@@ -20,6 +20,9 @@ pub struct Params {
     /// Input variables of the module.
     #[serde(default)]
     pub vars: BTreeMap<String, Value>,
+    /// Files with input variables, relative to the scenario's project; `vars` win over them.
+    #[serde(default)]
+    pub var_files: Vec<String>,
     /// Where the local state is kept; without it, a folder of this run, unless the stack has a backend.
     pub state: Option<String>,
     /// An existing workspace of the stack's backend.
@@ -47,7 +50,7 @@ impl Kind for Params {
         Traits { timeout: Period::minutes(20), touches: Touches::Nothing, verifies: false, leaves: false };
 
     fn simulate(&self, at: &mut Simulated<'_>) -> Result<Outputs, Failure> {
-        let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars);
+        let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars, &self.var_files);
         let exists = at.world.has_stack(&handle);
         let create = if exists { 0 } else { 3 };
         Ok(Outputs { handle, create, update: 0, delete: 0, changes: !exists })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterHandle, Kind, Touches, Traits, Verification};
+use super::{ClusterHandle, Kind, Touches, Traits, Verification, is_known};
 use crate::format::Failure;
 use crate::period::Period;
 use crate::simulate::world::Simulated;
@@ -90,7 +90,7 @@ impl Kind for Params {
         }
         match (&self.service, &self.url) {
             (Some(service), None) => problems.extend(check_service(service)),
-            (None, Some(url)) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            (None, Some(url)) if is_known(url) && !url.starts_with("http://") && !url.starts_with("https://") => {
                 problems.push(format!("a url starts with http:// or https://, not {url:?}"));
             }
             (None, Some(_)) => {}
@@ -99,7 +99,7 @@ impl Kind for Params {
         if !(100..600).contains(&self.expect.status) {
             problems.push(format!("{} is no HTTP status", self.expect.status));
         }
-        if !self.path.starts_with('/') {
+        if is_known(&self.path) && !self.path.starts_with('/') {
             problems.push(format!("a path starts with /, not {:?}", self.path));
         }
         problems
@@ -118,7 +118,9 @@ pub(super) fn check_service(service: &str) -> Option<String> {
     service
         .split_once('/')
         .is_none_or(|(namespace, name)| namespace.is_empty() || name.is_empty() || name.contains('/'))
-        .then(|| format!("a service is written namespace/name, not {service:?}"))
+        .then_some(service)
+        .filter(|service| is_known(service))
+        .map(|service| format!("a service is written namespace/name, not {service:?}"))
 }
 
 fn root() -> String {

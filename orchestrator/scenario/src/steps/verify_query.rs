@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterHandle, Kind, Touches, Traits, Verification};
+use super::{ClusterHandle, Kind, Touches, Traits, Verification, is_known};
 use crate::format::Failure;
 use crate::period::Period;
 use crate::simulate::world::Simulated;
@@ -57,7 +57,7 @@ impl Kind for Params {
             self.expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|found| found == word)
         };
         let needed = if self.holds_for == HoldsFor::List { "objects" } else { "object" };
-        if !self.expression.trim().is_empty() && !named(needed) {
+        if !self.expression.trim().is_empty() && is_known(&self.expression) && !named(needed) {
             problems.push(format!("the expression never looks at \"{needed}\", so it proves nothing"));
         }
         problems
