@@ -46,6 +46,7 @@ fn start_by_hand(folder: &Path, etcd: &Path, apiserver: &Path) -> Duration {
     let authority = write("ca.crt", authority.certificate());
     let (server_certificate, server_key) = (write("s.crt", &server.certificate), write("s.key", &server.key));
     let (client_certificate, client_key) = (write("c.crt", &client.certificate), write("c.key", &client.key));
+    let public_key = write("s.pub", &rcgen::KeyPair::from_pem(&server.key).unwrap().public_key_pem());
     let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
 
     let began = Instant::now();
@@ -69,7 +70,7 @@ fn start_by_hand(folder: &Path, etcd: &Path, apiserver: &Path) -> Duration {
             flag("tls-cert-file", &server_certificate),
             flag("tls-private-key-file", &server_key),
             flag("client-ca-file", &authority),
-            flag("service-account-key-file", &server_key),
+            flag("service-account-key-file", &public_key),
             flag("service-account-signing-key-file", &server_key),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
