@@ -10,6 +10,7 @@
 //! - [`template`], [`when`], [`period`]: the small languages inside the file.
 //! - [`mod@format`]: the journal on disk.
 //! - [`saga`]: where a run stands and what to do next.
+//! - [`schedule`]: which drills are due.
 //! - [`simulate`]: a fake world in which every scenario runs.
 
 pub mod dag;
@@ -18,6 +19,7 @@ pub mod format;
 pub mod period;
 pub mod problem;
 pub mod saga;
+pub mod schedule;
 pub mod simulate;
 pub mod steps;
 pub mod template;
