@@ -48,6 +48,11 @@ pub(crate) async fn discover(client: &Client) -> Result<Discovery, PortError> {
     for (group_version, answer) in answers {
         match answer {
             Ok(resources) => resources.into_iter().for_each(|resource| catalog.add(resource)),
+            // Listed and not there: it is about to come or to go.
+            Err(error) if error.is_not_found() => {
+                let error = PortError::unavailable("it is listed but not served").with_source(error);
+                failures.insert(group_version, error);
+            }
             Err(error) => {
                 failures.insert(group_version, error);
             }

@@ -2,6 +2,8 @@
 //!
 //! `LANDFALL_TEST_KUBECONFIG` holds kubeconfig files, separated by colons; each server gets every test.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cluster::KubeCluster;
 use futures::{StreamExt, TryStreamExt, stream};
+use model::{GroupResource, GroupVersion};
 use ports::cluster::{Cluster, ListEvent, ListQuery, ObjectRef};
 use serde_json::{Value, json};
 use testkit::skip::{Why, skip, variable};
@@ -91,6 +94,35 @@ async fn discovery_knows_every_group_once() {
             assert!(found.catalog.serves(&resource.group_version()));
         }
         assert!(seen.len() > 60, "{} resources", seen.len());
+    }
+}
+
+/// An API whose server is down is a failure of that API, and everything else is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_api_is_a_failure_of_its_own() {
+    for (server, prefix) in servers("a_broken_api_is_a_failure_of_its_own").await {
+        let before = server.discover().await.unwrap().catalog;
+        let services = before.preferred(&GroupResource::parse("apiservices.apiregistration.k8s.io")).unwrap();
+        let group_version = GroupVersion::new(format!("{prefix}.broken.example"), "v1");
+        let name = format!("v1.{}", group_version.group);
+        let object = ObjectRef { resource: services, namespace: None, name: &name };
+        let body = json!({"apiVersion": services.group_version().to_string(), "kind": "APIService",
+            "metadata": {"name": name}, "spec": {"group": group_version.group, "version": "v1",
+            "insecureSkipTLSVerify": true, "groupPriorityMinimum": 100, "versionPriority": 100,
+            "service": {"namespace": "default", "name": "nobody"}}});
+        server.create(&object, Bytes::from(body.to_string()), false).await.unwrap();
+        let mut found = server.discover().await.unwrap();
+        for _ in 0..200 {
+            if found.failures.contains_key(&group_version) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            found = server.discover().await.unwrap();
+        }
+        server.delete(&object).await.unwrap();
+        let failure = found.failures.get(&group_version).expect("the broken API is reported");
+        assert!(failure.is_retryable(), "{failure}");
+        assert!(found.catalog.resources().filter(|r| !r.group.contains("landfall.dev")).count() >= 60);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Certificates: what is accepted, and what is said about the rest.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
 use std::sync::Arc;
 
 use base64::Engine;

@@ -1,5 +1,7 @@
 //! What comes over the wire and what it becomes, against servers on the loopback that answer as told.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
