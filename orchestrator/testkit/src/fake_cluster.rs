@@ -300,7 +300,7 @@ impl Cluster for FakeCluster {
 
     async fn delete(&self, object: &ObjectRef<'_>) -> Result<(), PortError> {
         let call = Call::object(Verb::Delete, object);
-        Ok(self.run(call, |inner, now| inner.state.delete(object, now)).await?.0)
+        self.run(call, |inner, now| inner.state.delete(object, now)).await.map(|_| ())
     }
 
     async fn exec(&self, request: &ExecRequest) -> Result<ExecOutcome, PortError> {

