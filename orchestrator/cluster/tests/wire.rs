@@ -164,6 +164,32 @@ async fn a_token_that_cannot_be_had_says_why() {
 }
 
 #[tokio::test]
+async fn a_kubeconfig_chooses_by_context_and_runs_its_plugin() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let credential = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
+        "status":{"token":"from-plugin","expirationTimestamp":"2999-01-01T00:00:00Z"}}"#;
+    let config = |script: &str| {
+        let config = serde_json::json!({"apiVersion": "v1", "kind": "Config", "current-context": "elsewhere",
+            "clusters": [{"name": "here", "cluster": {"server": url(&listener)}},
+                {"name": "elsewhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "u", "user": {"exec": {"apiVersion": "client.authentication.k8s.io/v1",
+                "command": "sh", "args": ["-c", script], "interactiveMode": "Never"}}}, {"name": "nobody", "user": {}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "u"}},
+                {"name": "elsewhere", "context": {"cluster": "elsewhere", "user": "nobody"}}]});
+        config.to_string()
+    };
+    let script = format!("echo '{credential}'");
+    let current = KubeCluster::from_kubeconfig(&config(&script), None).await.unwrap();
+    assert_eq!(current.describe(), "http://127.0.0.1:1");
+    let outcome = KubeCluster::from_kubeconfig(&config("exit 3"), Some("here")).await;
+    assert!(matches!(outcome.err(), Some(ConnectError::Credentials(_))));
+    let here = KubeCluster::from_kubeconfig(&config(&script), Some("here")).await.unwrap();
+    let task = serve(listener, vec![ok("ok")]);
+    here.get_path("/readyz").await.unwrap();
+    assert!(task.await.unwrap()[0].contains("authorization: Bearer from-plugin\r\n"));
+}
+
+#[tokio::test]
 async fn a_proxy_is_asked_for_a_tunnel() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://me:p%40ss@{}", listener.local_addr().unwrap());
