@@ -45,18 +45,16 @@ impl State {
 
     /// Removes a terminating namespace that holds nothing any more.
     pub(super) fn finish_namespace(&mut self, name: &str, now: Timestamp) {
-        let prefix = format!("{name}/");
-        let holds_something = self.objects.values().any(|all| all.keys().any(|key| key.starts_with(&prefix)));
         let Some(object) = self.namespace(name) else { return };
         let terminating = !metadata_str(object, "deletionTimestamp").is_empty();
         let held = !finalizers(object).is_empty();
         let controlled = self.namespace_controller || object["spec"]["finalizers"] == json!([]);
-        if terminating
-            && !held
-            && !holds_something
-            && controlled
-            && let Some(resource) = self.catalog.preferred(&namespaces()).cloned()
-        {
+        if !terminating || held || !controlled {
+            return;
+        }
+        let prefix = format!("{name}/");
+        let holds_something = self.objects.values().any(|all| all.keys().any(|key| key.starts_with(&prefix)));
+        if !holds_something && let Some(resource) = self.catalog.preferred(&namespaces()).cloned() {
             self.remove(&resource, name, now);
         }
     }
