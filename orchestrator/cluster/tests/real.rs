@@ -12,6 +12,7 @@ use bytes::Bytes;
 use cluster::KubeCluster;
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{GroupResource, GroupVersion};
+use ports::ErrorKind;
 use ports::cluster::{Cluster, ListEvent, ListQuery, ObjectRef};
 use serde_json::{Value, json};
 use testkit::skip::{Why, skip, variable};
@@ -94,6 +95,23 @@ async fn discovery_knows_every_group_once() {
             assert!(found.catalog.serves(&resource.group_version()));
         }
         assert!(seen.len() > 60, "{} resources", seen.len());
+    }
+}
+
+/// Too much is refused for good, however much it is: nobody tries again with the same body.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_are_too_large_are_invalid() {
+    for (server, prefix) in servers("bodies_that_are_too_large_are_invalid").await {
+        let catalog = server.discover().await.unwrap().catalog;
+        let maps = fake_cluster::resource(&catalog, "v1", "ConfigMap");
+        for megabytes in [2, 4, 20] {
+            let name = format!("{prefix}-{megabytes}");
+            let data = json!({"a": "x".repeat(megabytes << 20)});
+            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+            let object = ObjectRef { resource: &maps, namespace: Some("default"), name: &name };
+            let error = server.create(&object, Bytes::from(body.to_string()), false).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Invalid, "{megabytes} MB: {error:?}");
+        }
     }
 }
 
