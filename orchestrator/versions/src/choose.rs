@@ -8,7 +8,7 @@ use model::{ApiResource, Blocked, Catalog, GroupResource, GroupVersion, Gvk};
 use crate::convert::{CannotConvert, DecisionTaken, Family};
 use crate::convert::{family_of, no_successor};
 use crate::custom::CrdFacts;
-use crate::options::{CUSTOM_VERSION, Options};
+use crate::options::{CUSTOM_VERSION, Options, POD_SECURITY_POLICY};
 
 /// An item, as far as its version is concerned.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +51,18 @@ pub fn choose(candidate: &Candidate<'_>, target: &Catalog, options: &Options) ->
         let message = format!("the archive holds no version of {}", candidate.resource);
         return Choice::Blocked(Blocked::new("no-body", message, "take the backup again"));
     };
+    if candidate.kind == "PodSecurityPolicy"
+        && let Some((why, hint)) = no_successor(first)
+    {
+        let decision = DecisionTaken {
+            code: POD_SECURITY_POLICY,
+            value: options.value(POD_SECURITY_POLICY),
+            chosen: options.is_chosen(POD_SECURITY_POLICY),
+            pointer: String::new(),
+            message: format!("{first} has no successor: {why}"),
+        };
+        return Choice::Skip { decision, hint: hint.into() };
+    }
     if let Some((why, instead)) = gvks.iter().find_map(no_successor) {
         return Choice::Blocked(CannotConvert::NoSuccessor { from: first.clone(), why, instead }.blocked());
     }
@@ -231,7 +243,7 @@ mod tests {
             ("cronjobs.batch", "CronJob", &["v1", "v1beta1"], 20, "as is batch/v1beta1/CronJob"),
             ("cronjobs.batch", "CronJob", &["v1"], 20, "batch/v1 -> batch/v1beta1/CronJob"),
             ("events.events.k8s.io", "Event", &["v1beta1"], 36, "events.k8s.io/v1beta1 -> v1/Event"),
-            ("podsecuritypolicies.policy", "PodSecurityPolicy", &["v1beta1"], 36, "blocked no-successor"),
+            ("podsecuritypolicies.policy", "PodSecurityPolicy", &["v1beta1"], 36, "skip pod-security-policy"),
             (
                 "podsecuritypolicies.extensions",
                 "PodSecurityPolicy",

@@ -36,7 +36,7 @@ mod workload;
 
 use std::collections::BTreeSet;
 
-use model::{Blocked, Change, Gvk, Manifest};
+use model::{Blocked, Change, GroupResource, Gvk, Manifest};
 use serde_json::{Map, Value};
 
 pub(crate) use draft::{At, Draft};
@@ -155,6 +155,11 @@ pub fn reachable(from: &Gvk) -> Vec<Gvk> {
         family.forms.iter().filter(|form| !std::ptr::eq(*form, source) && family.allows(source, form)).collect();
     found.sort_by_key(|form| position(form).abs_diff(here));
     found.into_iter().map(Form::gvk).collect()
+}
+
+/// The resource of a kind that has a converter.
+pub fn resource_of(gvk: &Gvk) -> Option<GroupResource> {
+    family_of(gvk).map(|(_, form)| GroupResource::new(form.resource, form.group))
 }
 
 /// Every version that any converter can produce.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{ApiResource, Manifest};
+use model::{ApiResource, Gvk, Manifest};
 use serde_json::{Map, Value};
 
 use crate::table::version_rank;
@@ -118,6 +118,25 @@ pub fn catalog_of_crd(definition: &Manifest) -> Vec<ApiResource> {
         subresources: facts.subresources.clone(),
     };
     facts.served_in_order().map(resource).collect()
+}
+
+/// Where a kind of a well-known project goes when its definition is not at hand: from a version that no current
+/// release of the project serves to the one that all of them do.
+pub(crate) fn current_form(gvk: &Gvk) -> Option<Gvk> {
+    let (version, kind) = match (gvk.group.as_str(), gvk.version.as_str(), gvk.kind.as_str()) {
+        // external-snapshotter stopped serving it in 6.0.
+        ("snapshot.storage.k8s.io", "v1beta1", kind) => ("v1", kind),
+        // Gateway API stopped serving the alpha in 0.8, 1.1 and 1.4.
+        ("gateway.networking.k8s.io", "v1alpha2", kind @ ("GatewayClass" | "Gateway" | "HTTPRoute" | "GRPCRoute")) => {
+            ("v1", kind)
+        }
+        ("gateway.networking.k8s.io", "v1alpha2" | "v1alpha3", kind @ "BackendTLSPolicy") => ("v1", kind),
+        ("gateway.networking.k8s.io", "v1alpha2", "ReferenceGrant" | "ReferencePolicy") => {
+            ("v1beta1", "ReferenceGrant")
+        }
+        _ => return None,
+    };
+    Some(Gvk::new(&gvk.group, version, kind))
 }
 
 fn text(map: &Map<String, Value>, key: &str) -> Option<String> {

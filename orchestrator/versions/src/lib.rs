@@ -23,8 +23,9 @@ pub mod upgrade;
 pub mod yaml;
 
 pub use choose::{Candidate, Choice, choose};
-pub use convert::{CannotConvert, Conversion, DecisionTaken, can_convert, convert, reachable, targets};
+pub use convert::{CannotConvert, Conversion, DecisionTaken, can_convert, convert, reachable, resource_of, targets};
 pub use custom::{CrdFacts, catalog_of_crd};
 pub use options::{Defaults, FLAGS, Flag, Options, OptionsError};
 pub use table::{Row, row, row_of_kind, rows, served_by, served_on_request};
 pub use upgrade::upgrade;
+pub use yaml::{ConvertedText, DocumentReport, Outcome, Target, YamlError, convert_text};

@@ -3,6 +3,7 @@ use serde_json::json;
 
 mod golden;
 mod hand_picked;
+mod properties;
 
 /// Runs a conversion that must work.
 fn converted(input: Value, to: &str, options: &Options) -> (Value, Conversion) {
