@@ -37,7 +37,9 @@ from werkzeug.serving import make_server
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
+from moto.kms import models as kms_models
 from moto.kms.models import kms_backends
+from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 ACCOUNT = "123456789012"
@@ -232,6 +234,7 @@ class Overlay:
             key.multi_region_configuration = {**copy.deepcopy(key.multi_region_configuration), "MultiRegionKeyType": "REPLICA"}
             if request.get("Policy"):
                 key.policy = request["Policy"]
+            key.aliases, key.grants = {}, {}
             key.description = request.get("Description", "")
             there.tagger.tag_resource(key.id, request.get("Tags") or [])
             answer["ReplicaKeyMetadata"] = key.to_dict()["KeyMetadata"]
@@ -416,12 +419,25 @@ def respond_raw(start_response, status, headers, answer):
     return [body]
 
 
+def use_real_key_ids():
+    """Moto puts hyphens into the ids of multi-Region keys, AWS does not, and terraform's S3 backend insists."""
+    validate = KmsResponse._validate_cmk_id
+
+    def validate_real(response, key_id):
+        if key_id not in response.kms_backend.keys:
+            validate(response, key_id)
+
+    KmsResponse._validate_cmk_id = validate_real
+    kms_models.generate_key_id = lambda multi_region: f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
     parser.add_argument("--port-file", help="file to write the port to, once the server listens")
     arguments = parser.parse_args()
 
+    use_real_key_ids()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
