@@ -88,7 +88,7 @@ pub struct StackPlan {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StackResource {
     pub address: String,
     /// What the provider calls it; empty when it did not say.
@@ -96,7 +96,7 @@ pub struct StackResource {
 }
 
 /// How a run ended, and everything it is known to have done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a run that ended is not a run that succeeded"]
 pub struct StackOutcome {
     pub ending: StackEnding,
@@ -113,7 +113,7 @@ pub struct StackOutcome {
     pub next: Vec<NextStep>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StackEnding {
     Done,
@@ -128,7 +128,7 @@ pub enum StackEnding {
 }
 
 /// One step towards a state that can be planned on again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
     /// Kebab-case: `wait`, `unlock`, `read-state`, `push-state`, `import`, `check`, `untaint`, `retry`.
     pub code: String,
