@@ -233,15 +233,18 @@ impl TerraformInfrastructure {
         let attempts = self.attempts(token);
         let _turn = attempts.take_turn().await?;
         attempts.forget_cancel()?;
-        let mut again = request.again;
         if let Some(last) = attempts.writes()?.last() {
-            let was_running = !last.folder.join("exit").exists();
-            let outcome = self.follow(last, Some(request), &attempts, progress).await?;
             let same = last.name == operation.name();
-            // A run that only just ended is news, also to somebody who would have it done again.
-            again &= !was_running;
-            if same && (outcome.ending == StackEnding::Done && !again || was_running) {
-                return Ok(outcome);
+            match last.outcome().await? {
+                Some(told) if same && told.ending == StackEnding::Done && !request.again => return Ok(told),
+                Some(_) => {}
+                // Nobody has heard how it ended: that is news, also to somebody who would have it done again.
+                None => {
+                    let outcome = self.follow(last, Some(request), &attempts, progress).await?;
+                    if same {
+                        return Ok(outcome);
+                    }
+                }
             }
         }
         progress.report(StackEvent::Phase { phase: StackPhase::Prepare });
@@ -347,7 +350,7 @@ impl TerraformInfrastructure {
         let mut secrets = plan.secrets;
         secrets.merge(given_secrets(request));
         let mut run = Run::start(&write.folder, spec).await?;
-        self.to_the_end(&mut run, Some(request), attempts, secrets, progress).await
+        self.to_the_end(write, &mut run, Some(request), attempts, secrets, progress).await
     }
 
     /// Follows a run that another call started; one that is over is only read.
@@ -367,11 +370,12 @@ impl TerraformInfrastructure {
         {
             secrets.merge(plan.secrets);
         }
-        self.to_the_end(&mut run, request, attempts, secrets, progress).await
+        self.to_the_end(attempt, &mut run, request, attempts, secrets, progress).await
     }
 
     async fn to_the_end(
         &self,
+        attempt: &Attempt,
         run: &mut Run,
         request: Option<&StackRequest>,
         attempts: &Attempts,
@@ -391,6 +395,7 @@ impl TerraformInfrastructure {
             if is_ours(&imports) {
                 remove(&imports)?;
             }
+            attempt.remember(&outcome).await?;
             return Ok(outcome);
         }
         let untouched = ended.record.done() + ended.record.failed() + ended.record.running.len() as u64 == 0;
@@ -399,7 +404,10 @@ impl TerraformInfrastructure {
             // It never began: a lock, a stale plan, a folder that is not initialised.
             let error = stack.failure(file.operation.name(), &ended.record.diagnostics);
             if !matches!(error, TerraformError::Failed { .. }) {
-                return Err(scrubbed(error, &secrets));
+                let error = scrubbed(error, &secrets);
+                outcome.message = error.to_string();
+                attempt.remember(&outcome).await?;
+                return Err(error);
             }
         }
         outcome.next = match &stack {
@@ -408,6 +416,7 @@ impl TerraformInfrastructure {
         };
         let not_started = aftermath::not_started(&file, &ended);
         outcome.message = aftermath::message(&outcome.message, &outcome, not_started, &outcome.next);
+        attempt.remember(&outcome).await?;
         Ok(outcome)
     }
 
@@ -536,9 +545,10 @@ impl Infrastructure for TerraformInfrastructure {
             return Ok(None);
         }
         let _turn = attempts.take_turn().await?;
-        match attempts.writes()?.last() {
-            Some(last) => Ok(Some(self.follow(last, None, &attempts, progress).await?)),
-            None => Ok(None),
+        let Some(last) = attempts.writes()?.pop() else { return Ok(None) };
+        match last.outcome().await? {
+            Some(told) => Ok(Some(told)),
+            None => Ok(Some(self.follow(&last, None, &attempts, progress).await?)),
         }
     }
 

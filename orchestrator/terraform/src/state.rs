@@ -42,7 +42,7 @@ pub struct Instance {
 }
 
 impl State {
-    /// Reads a state; `None` for the nothing that an empty backend prints.
+    /// Reads a state; `None` for what an empty backend prints, which is nothing, or a state that was never saved.
     pub fn from_json(bytes: &[u8]) -> Result<Option<Self>, TerraformError> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
@@ -58,6 +58,9 @@ impl State {
             return Err(TerraformError::Format { what: "the state", found, supported: "4" });
         }
         let wire: WireState = serde_json::from_slice(bytes).map_err(json)?;
+        if wire.lineage.is_empty() && wire.serial == 0 && wire.resources.is_empty() && wire.outputs.is_empty() {
+            return Ok(None);
+        }
         let mut secrets = Secrets::default();
         for output in wire.outputs.values().filter(|output| output.sensitive) {
             secrets.everything(&output.value);
@@ -239,6 +242,8 @@ pub(crate) mod tests {
     #[test]
     fn other_formats_are_refused_by_name() {
         assert!(State::from_json(b" \n").unwrap().is_none());
+        assert!(State::from_json(b"{\"version\":4,\"serial\":0,\"lineage\":\"\"}").unwrap().is_none());
+        assert!(State::from_json(b"{\"version\":4,\"serial\":1,\"lineage\":\"l\"}").unwrap().is_some());
         for (bytes, found) in [
             (r#"{"version":5}"#, "5"),
             (r#"{"version":3,"modules":[]}"#, "3"),

@@ -8,9 +8,25 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use ports::infrastructure::StackOutcome;
+
 use crate::error::TerraformError;
 use crate::run::format::Operation;
 use crate::run::{create_private, write_private};
+
+/// How an outcome lies on disk.
+mod format {
+    use ports::infrastructure::StackOutcome;
+    use serde::{Deserialize, Serialize};
+
+    pub(super) const VERSION: &str = "1.0";
+
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Outcome {
+        pub(super) version: String,
+        pub(super) outcome: StackOutcome,
+    }
+}
 
 /// The folder of a token.
 #[derive(Debug, Clone)]
@@ -138,6 +154,30 @@ impl Attempt {
     /// The saved plan of a plan's folder.
     pub(super) fn plan(&self) -> PathBuf {
         self.folder.join("plan.tfplan")
+    }
+
+    /// How the run ended, as it was told; `None` when nobody has been told yet.
+    pub(super) async fn outcome(&self) -> Result<Option<StackOutcome>, TerraformError> {
+        let path = self.folder.join("outcome.json");
+        let bytes = match tokio::fs::read(&path).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(TerraformError::Io { what: format!("read {}", path.display()), source }),
+        };
+        let json = |source| TerraformError::Json { what: "the outcome of a run", source };
+        let told: format::Outcome = serde_json::from_slice(&bytes).map_err(json)?;
+        match told.version.split('.').next() {
+            Some("1") => Ok(Some(told.outcome)),
+            _ => Err(TerraformError::Format { what: "the outcome of a run", found: told.version, supported: "1.x" }),
+        }
+    }
+
+    /// Remembers how the run ended. Holds no secrets: those that were known are out of it.
+    pub(super) async fn remember(&self, outcome: &StackOutcome) -> Result<(), TerraformError> {
+        let json = |source| TerraformError::Json { what: "the outcome of a run", source };
+        let told = format::Outcome { version: format::VERSION.into(), outcome: outcome.clone() };
+        let bytes = serde_json::to_vec_pretty(&told).map_err(json)?;
+        write_private(&self.folder.join("outcome.json"), &bytes).await
     }
 
     /// What the plan was asked for, as a digest.

@@ -1,0 +1,12 @@
+//! The driver against the real binaries, with resources that need no provider. No sleeps: a resource that has to last
+//! reads from a FIFO until the test closes it.
+
+#[cfg(test)]
+mod runner {
+    mod backend;
+    mod bad_input;
+    mod bed;
+    mod faults;
+    mod kills;
+    mod normal;
+}
