@@ -93,7 +93,8 @@ const FLAGS: &[(&str, Names)] = &[
     ("extra-tags", &[Cluster]),
     ("extra-volume-tags", &[Cluster]),
     ("k8s-tag-cluster-id", &[Cluster]),
-    ("txt-owner-id", &[Cluster]),
+    // In a recovery the owner stays the same; see the external-dns transform.
+    ("txt-owner-id", &[]),
     ("domain-filter", &[Domain]),
     ("zone-id-filter", &[]),
     ("aws-zone-tags", &[Cluster]),
