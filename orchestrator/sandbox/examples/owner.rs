@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use sandbox::{Event, Release, Sandbox, SandboxName, Settings, Supervisor, UpRequest};
+use sandbox::{Event, RealNode, Release, Sandbox, SandboxName, Settings, Supervisor, UpRequest};
 
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [supervisor, cache, state, assets, path, name, release, nodes, detach] = arguments.as_slice() else {
-        tell("nine arguments are needed");
+    let [supervisor, cache, state, assets, path, name, release, nodes, detach, real] = arguments.as_slice() else {
+        tell("ten arguments are needed");
         return;
     };
     let supervisor = Supervisor { program: PathBuf::from(supervisor), arguments: Vec::new() };
@@ -21,7 +21,8 @@ async fn main() {
         tell("bad arguments");
         return;
     };
-    let request = UpRequest { kubernetes, nodes, detach: detach == "detach", ..UpRequest::new(name) };
+    let real_node = (real == "real").then(RealNode::default);
+    let request = UpRequest { kubernetes, nodes, real_node, detach: detach == "detach", ..UpRequest::new(name) };
     match Sandbox::up(&settings, &request, &|event: Event| tell(&format!("{event:?}"))).await {
         Ok(sandbox) => {
             tell(&format!("up {}", sandbox.server()));

@@ -106,7 +106,8 @@ pub async fn survey(settings: &Settings) -> Vec<Listing> {
 
 /// The folder in the cache that holds one component.
 fn home(settings: &Settings, component: &Component) -> PathBuf {
-    settings.components().join(format!("{}-{}", component.name, component.version))
+    let folder = settings.components().join(format!("{}-{}", component.name, component.version));
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// Where its program lies once it is built.

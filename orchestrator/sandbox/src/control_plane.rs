@@ -80,6 +80,9 @@ impl Layout<'_> {
                 flag("peer-key-file", pki.file("etcd.key").display()),
                 flag("peer-trusted-ca-file", pki.file("ca.crt").display()),
                 flag("peer-client-cert-auth", true),
+                // It has nobody to be elected by, and would wait up to a second before it noticed.
+                flag("heartbeat-interval", 25),
+                flag("election-timeout", 250),
                 // Load tests write more than the two gigabytes that are the default.
                 flag("quota-backend-bytes", 8_u64 << 30),
             ],

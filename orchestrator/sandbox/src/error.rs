@@ -14,6 +14,8 @@ pub enum SandboxError {
     TooManyNodes { asked: u32, most: u32 },
     #[error("there is no sandbox {name}")]
     NotFound { name: String },
+    #[error("sandbox {name} is not running")]
+    NotRunning { name: String },
     #[error("sandbox {name} is already running with {running}, asked for was {asked}")]
     Different { name: String, running: String, asked: String },
     #[error("sandbox {name} is being started or stopped by {holder}")]
@@ -91,6 +93,7 @@ impl SandboxError {
             Self::UnknownRelease { .. } => format!("offered are {}", crate::release::Release::offered()),
             Self::TooManyNodes { most, .. } => format!("ask for {most} at most"),
             Self::NotFound { .. } => "`landfall sandbox list` shows what there is".to_owned(),
+            Self::NotRunning { name } => format!("start it with `landfall sandbox up {name}`"),
             Self::Different { name, .. } => {
                 format!("choose another name, or end it first with `landfall sandbox down {name}`")
             }
@@ -100,7 +103,9 @@ impl SandboxError {
                     .to_owned()
             }
             Self::NotBuildable { package, .. } => format!("install it with `apt-get install {package}`"),
-            Self::BuildFailed { log, .. } => format!("the whole output is in {}", log.display()),
+            Self::BuildFailed { log, .. } => {
+                format!("Go 1.26 or newer is needed; the whole output is in {}", log.display())
+            }
             Self::BuiltUnusable { .. } => "check the Go toolchain with `go version` and try again".to_owned(),
             Self::DiskFull { path } => {
                 format!(

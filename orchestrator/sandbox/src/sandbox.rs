@@ -206,10 +206,12 @@ impl Sandbox {
 
     /// Ends it and removes everything but its logs, whoever started it.
     pub async fn down(mut self, settings: &Settings, progress: &dyn Progress) -> Result<Down, SandboxError> {
+        let ended = down(settings, &SandboxName(self.record.name.clone()), progress).await?;
+        // Only now: somebody may have detached it, and then the supervisor would not end for our sake.
         if let Some(keeper) = self.keeper.take() {
             keeper.end().await;
         }
-        down(settings, &SandboxName(self.record.name.clone()), progress).await
+        Ok(ended)
     }
 }
 
@@ -241,6 +243,8 @@ pub fn list(settings: &Settings) -> Result<Vec<Status>, SandboxError> {
 pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, SandboxError> {
     let missing = || SandboxError::NotFound { name: name.to_string() };
     let folder = folder(settings, name)?.ok_or_else(missing)?;
+    let lock_folder = lock_file(settings, name).with_file_name("");
+    files::make_folder(&lock_folder)?;
     let at_work = matches!(files::try_lock(&lock_file(settings, name))?, LockAttempt::HeldBy(_));
     let record = format::read(&folder).or_else(|error| match error {
         // A record that cannot be read still is a sandbox that `down` can remove.
@@ -273,10 +277,10 @@ pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, Sandbox
 /// The kubeconfig of a sandbox that is up.
 pub fn kubeconfig(settings: &Settings, name: &SandboxName) -> Result<PathBuf, SandboxError> {
     let status = status(settings, name)?;
-    if status.kubeconfig.exists() {
+    if matches!(status.state, State::Running | State::Broken { .. }) {
         Ok(status.kubeconfig)
     } else {
-        Err(SandboxError::NotFound { name: name.to_string() })
+        Err(SandboxError::NotRunning { name: name.to_string() })
     }
 }
 

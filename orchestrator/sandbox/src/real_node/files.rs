@@ -217,8 +217,8 @@ fn containerd(folder: &Path) -> String {
 
 /// An overlay cannot be the upper half of another one, which is how it is inside most containers.
 fn is_overlay(folder: &Path) -> bool {
-    const OVERLAY: i64 = 0x794c_7630;
-    nix::sys::statfs::statfs(folder).is_ok_and(|disk| disk.filesystem_type().0 as i64 == OVERLAY)
+    use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
+    statfs(folder).is_ok_and(|disk| disk.filesystem_type() == OVERLAYFS_SUPER_MAGIC)
 }
 
 /// JSON is YAML.

@@ -25,6 +25,9 @@ use crate::supervise::{Keeper, ProcessSpec, Report};
 /// Fine enough not to be noticed beside a start of a second and a half.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What runs on a real node, under the names of its logs.
+const NODE_PROGRAMS: [&str; 3] = ["containerd", "kubelet", "kube-proxy"];
+
 pub(super) enum Attempt {
     /// Somebody took a port between choosing and using it; another attempt may do.
     PortTaken {
@@ -265,8 +268,19 @@ impl Run<'_> {
         }
     }
 
+    /// A node ends when one of its programs does, and says which in its last line.
+    fn culprit(&self, process: String) -> String {
+        if process != "node" {
+            return process;
+        }
+        let last = files::last_lines(&self.layout.log(&process), 1);
+        let program = last.first().and_then(|line| line.strip_suffix(" has ended"));
+        program.filter(|name| NODE_PROGRAMS.contains(name)).map_or(process, str::to_owned)
+    }
+
     /// Why a process ended, as far as its log tells.
     fn ended(&self, process: String, code: Option<i32>, signal: Option<i32>) -> Attempt {
+        let process = self.culprit(process);
         let log = self.layout.log(&process);
         let lines = files::last_lines(&log, 40);
         let ports = self.layout.ports;

@@ -1,12 +1,11 @@
 //! The owner is killed at every point of `up`; nothing may stay after `down`, and `up` must work again.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sandbox::{SandboxName, Silent, State, UpRequest, down, status};
 
-use crate::support::{Bench, example, get};
+use crate::support::{Bench, Owner, get};
 
 #[tokio::test]
 async fn an_owner_killed_after_any_event_leaves_nothing() {
@@ -131,43 +130,4 @@ async fn works_again(bench: &Bench, nodes: u32) {
     assert_eq!(get(&folder, sandbox.server(), "/version")["minor"], "36");
     sandbox.down(&bench.settings, &Silent).await.unwrap();
     assert_eq!(bench.processes(), [""; 0]);
-}
-
-struct Owner {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Owner {
-    fn start(bench: &Bench, name: &str, nodes: u32) -> Self {
-        let settings = &bench.settings;
-        let mut child = Command::new(example("owner"))
-            .arg(&settings.supervisor.program)
-            .args([&settings.cache, &settings.state])
-            .arg(std::env::join_paths(&settings.assets).unwrap())
-            .arg(std::env::join_paths(&settings.path).unwrap())
-            .args([name, "1.36", &nodes.to_string(), "stay"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// Waits for that many events more, and one; false when the sandbox was up before.
-    fn hear(&mut self, more: usize) -> bool {
-        for _ in 0..=more {
-            let line = self.lines.next().expect("the owner has ended").unwrap();
-            assert!(!line.starts_with("error"), "{line}");
-            if line.starts_with("up ") {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }

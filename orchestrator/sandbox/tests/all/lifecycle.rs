@@ -78,6 +78,18 @@ async fn dropping_a_sandbox_ends_it_and_detaching_keeps_it() {
     assert!(!folder.join("pki").exists(), "keys are not");
 }
 
+#[tokio::test]
+async fn detaching_somebody_elses_sandbox_keeps_it_and_its_owner_can_still_end_it() {
+    let bench = Bench::new();
+    let owned = bench.up(&bench.request("a")).await;
+    let other = bench.up(&UpRequest { detach: true, ..bench.request("a") }).await;
+    assert!(other.was_running());
+    assert!(matches!(owned.down(&bench.settings, &Silent).await.unwrap(), Down::Ended { .. }));
+    assert_eq!(bench.processes(), [""; 0]);
+    let error = sandbox::kubeconfig(&bench.settings, &SandboxName::parse("a").unwrap()).unwrap_err();
+    assert!(matches!(error, SandboxError::NotFound { .. }), "{error:?}");
+}
+
 /// Hands out a port that is taken, once; then free ones.
 struct OneTaken {
     listener: TcpListener,

@@ -15,7 +15,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Bench, get, send, skip, until};
+use crate::support::{Bench, Owner, get, send, skip, until};
 
 /// True where this machine can have a real node; else says why not.
 async fn can_run(bench: &Bench, test: &str) -> bool {
@@ -113,6 +113,50 @@ async fn a_killed_node_leaves_no_process_and_down_removes_the_rest() {
     assert_eq!(host(), before, "the host is as it was");
     bench.up(&wanted(&bench)).await.down(&bench.settings, &Silent).await.unwrap();
     assert_eq!(host(), before, "the host is as it was, the second time");
+}
+
+#[tokio::test]
+async fn an_owner_killed_while_the_node_comes_up_leaves_nothing() {
+    let bench = Bench::new();
+    if !can_run(&bench, "an_owner_killed_while_the_node_comes_up_leaves_nothing").await {
+        return;
+    }
+    let before = host();
+    let name = SandboxName::parse("real").unwrap();
+    for process in ["etcd", "relay", "node", "kube-controller-manager"] {
+        let mut owner = Owner::start_with(&bench, "real", 0, true);
+        assert!(owner.hear_start_of(process), "{process} was not started");
+        owner.kill();
+        down(&bench.settings, &name, &Silent).await.unwrap();
+        assert_eq!(bench.processes(), [""; 0], "killed at the start of {process}");
+        assert_eq!(host(), before, "killed at the start of {process}");
+    }
+    bench.up(&wanted(&bench)).await.down(&bench.settings, &Silent).await.unwrap();
+    assert_eq!(host(), before);
+}
+
+#[tokio::test]
+async fn a_kubelet_that_ends_is_told_with_its_last_words() {
+    let mut bench = Bench::new();
+    if !can_run(&bench, "a_kubelet_that_ends_is_told_with_its_last_words").await {
+        return;
+    }
+    let before = host();
+    let assets = bench.folder.path().join("assets");
+    std::fs::create_dir(&assets).unwrap();
+    let kubelet = assets.join("kubelet");
+    std::fs::write(
+        &kubelet,
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Kubernetes v1.36.0' && exit\necho 'no pulse'\nexit 3\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&kubelet, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.settings.assets.insert(0, assets);
+    let error = Sandbox::up(&bench.settings, &wanted(&bench), &Silent).await.err().unwrap();
+    assert!(matches!(&error, SandboxError::ProcessEnded { process, .. } if process == "kubelet"), "{error:?}");
+    assert!(error.to_string().contains("no pulse"), "{error}");
+    assert_eq!(bench.processes(), [""; 0]);
+    assert_eq!(host(), before);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! What the tests share: one at a time, settings with a folder of their own, skipping loudly.
 
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -141,4 +142,54 @@ fn paths(name: &str) -> Vec<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "tests are their own composition root")]
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
+}
+
+/// A process that brings a sandbox up, to be killed.
+pub(crate) struct Owner {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Owner {
+    pub(crate) fn start(bench: &Bench, name: &str, nodes: u32) -> Self {
+        Self::start_with(bench, name, nodes, false)
+    }
+
+    pub(crate) fn start_with(bench: &Bench, name: &str, nodes: u32, real: bool) -> Self {
+        let settings = &bench.settings;
+        let mut child = Command::new(example("owner"))
+            .arg(&settings.supervisor.program)
+            .args([&settings.cache, &settings.state])
+            .arg(std::env::join_paths(&settings.assets).unwrap())
+            .arg(std::env::join_paths(&settings.path).unwrap())
+            .args([name, "1.36", &nodes.to_string(), "stay", if real { "real" } else { "" }])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Waits for that many events more, and one; false when the sandbox was up before.
+    pub(crate) fn hear(&mut self, more: usize) -> bool {
+        for _ in 0..=more {
+            let line = self.lines.next().expect("the owner has ended").unwrap();
+            assert!(!line.starts_with("error"), "{line}");
+            if line.starts_with("up ") {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until that process is being started; false when the sandbox was up before.
+    pub(crate) fn hear_start_of(&mut self, process: &str) -> bool {
+        let wanted = format!("Starting {{ process: {process:?} }}");
+        self.lines.by_ref().map_while(Result::ok).take_while(|line| !line.starts_with("up ")).any(|line| line == wanted)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
