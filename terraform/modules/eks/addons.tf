@@ -51,8 +51,6 @@ data "aws_iam_policy_document" "pod_identity_trust" {
 }
 
 data "aws_iam_policy_document" "ebs_csi_key" {
-  count = var.volumes_kms_key_arn == null ? 0 : 1
-
   statement {
     sid       = "UseKey"
     actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
@@ -90,9 +88,9 @@ resource "aws_iam_role_policy_attachment" "ebs_csi" {
 }
 
 resource "aws_iam_role_policy" "ebs_csi_key" {
-  count = contains(keys(var.addons), "aws-ebs-csi-driver") && var.volumes_kms_key_arn != null ? 1 : 0
+  count = contains(keys(var.addons), "aws-ebs-csi-driver") ? 1 : 0
 
   name   = "volumes-key"
   role   = aws_iam_role.ebs_csi[0].id
-  policy = data.aws_iam_policy_document.ebs_csi_key[0].json
+  policy = data.aws_iam_policy_document.ebs_csi_key.json
 }

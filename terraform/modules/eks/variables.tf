@@ -66,12 +66,12 @@ variable "secrets_kms_key_arn" {
 }
 
 variable "volumes_kms_key_arn" {
-  description = "Key that encrypts node disks and that the EBS driver may use for volumes. Null for the account's default key."
+  description = "Key that encrypts node disks and that the EBS driver may use for volumes."
   type        = string
-  default     = null
+  nullable    = false
 
   validation {
-    condition     = var.volumes_kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.volumes_kms_key_arn))
+    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.volumes_kms_key_arn))
     error_message = "volumes_kms_key_arn must be the ARN of a key, not of an alias."
   }
 }

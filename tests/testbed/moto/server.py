@@ -8,6 +8,7 @@ remembers would look like drift. The overlay
   exists in moto's EC2, and adds both to what moto describes;
 - takes out what moto makes up (remote access of node groups);
 - gives replica keys the policy, tags and description that they were asked for;
+- passes over the conditions of policies, as moto cannot evaluate them;
 - injects faults on request: see `Faults`.
 
 It checks no signatures and no permissions of its own; moto's IAM checks apply to what moto answers.
@@ -37,6 +38,7 @@ from werkzeug.serving import make_server
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.kms import models as kms_models
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
@@ -431,6 +433,23 @@ def use_real_key_ids():
     kms_models.generate_key_id = lambda multi_region: f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
 
 
+def ignore_conditions():
+    """Moto knows no request context outside of trust policies, and takes every condition for unmet and that for a denial.
+
+    Here a condition is passed over: what is allowed under a condition is allowed, what is denied under one is not.
+    """
+    decide = IAMPolicyStatement.is_action_permitted
+
+    def decide_without(statement, action, resource="*", principal=None, incoming_condition_values=None):
+        if incoming_condition_values is None and statement._statement.get("Condition"):
+            if statement._statement["Effect"] == "Deny":
+                return PermissionResult.NEUTRAL
+            statement = IAMPolicyStatement({key: value for key, value in statement._statement.items() if key != "Condition"})
+        return decide(statement, action, resource, principal, incoming_condition_values)
+
+    IAMPolicyStatement.is_action_permitted = decide_without
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
@@ -438,6 +457,7 @@ def main():
     arguments = parser.parse_args()
 
     use_real_key_ids()
+    ignore_conditions()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

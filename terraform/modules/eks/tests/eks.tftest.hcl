@@ -7,6 +7,7 @@ variables {
   kubernetes_version  = "1.34"
   subnet_ids          = { a = "subnet-0aaaaaaaaaaaaaaaa", b = "subnet-0bbbbbbbbbbbbbbbb" }
   secrets_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
+  volumes_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
   access_entries = {
     operators = {
       principal_arn = "arn:aws:iam::123456789012:role/operators"
