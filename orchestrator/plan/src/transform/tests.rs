@@ -80,3 +80,238 @@ mod examples {
         }
     }
 }
+
+mod whole_platform {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn folder(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/platform").join(name)
+    }
+
+    fn objects() -> Vec<(String, Manifest)> {
+        let entries = std::fs::read_dir(folder("before")).unwrap().map(|entry| entry.unwrap().path());
+        let mut objects: Vec<(String, Manifest)> = entries
+            .map(|path| {
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                (name, manifest(&std::fs::read_to_string(&path).unwrap()))
+            })
+            .collect();
+        objects.sort_by(|a, b| a.0.cmp(&b.0));
+        objects
+    }
+
+    /// What a plan would show, then the body.
+    fn golden(manifest: &Manifest, outcome: &TransformOutcome) -> String {
+        let mut out = String::new();
+        if let Some((transform, reason)) = &outcome.held_back {
+            return format!("# held back by {transform}: {}, {}\n", reason.code, reason.message);
+        }
+        for (transform, blocked) in &outcome.blocked {
+            out.push_str(&format!(
+                "# blocked by {transform}: {}, {}\n#   {}\n",
+                blocked.reason.code, blocked, blocked.hint
+            ));
+        }
+        for (transform, changes) in &outcome.changes {
+            for change in changes {
+                let verb = if change.after.is_some() { "sets" } else { "removes" };
+                out.push_str(&format!("# {transform} {verb} {}\n#   {}\n", change.pointer, change.because));
+            }
+        }
+        for finding in &outcome.findings {
+            let pointer = finding.pointer.clone().unwrap_or_default();
+            out.push_str(&format!("# found {} {pointer}\n#   {}\n", finding.reason.code, finding.reason.message));
+        }
+        out.push_str(&serde_saphyr::to_string(&manifest.as_map()).unwrap());
+        out
+    }
+
+    #[test]
+    fn every_object_becomes_its_golden() {
+        let infra = platform();
+        let objects = objects();
+        assert!(objects.len() >= 60, "{}", objects.len());
+        for (name, mut manifest) in objects {
+            let outcome = apply_all(&mut manifest, &infra);
+            let golden = golden(&manifest, &outcome);
+            expect_test::expect_file![folder("after").join(format!("{name}.yaml"))].assert_eq(&golden);
+        }
+    }
+
+    #[test]
+    fn nothing_points_at_the_source_afterwards() {
+        let infra = platform();
+        for (name, mut manifest) in objects() {
+            let outcome = apply_all(&mut manifest, &infra);
+            if outcome.held_back.is_some() || !outcome.blocked.is_empty() {
+                continue;
+            }
+            let leaks: Vec<String> = infra
+                .leaks(&manifest, None)
+                .into_iter()
+                .filter(|leak| leak.severity > model::Severity::Info)
+                .map(|leak| format!("{:?} {}", leak.pointer, leak.reason.message))
+                .collect();
+            assert_eq!(leaks, Vec::<String>::new(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_second_run_changes_nothing() {
+        let infra = platform();
+        for (name, mut manifest) in objects() {
+            let first = apply_all(&mut manifest, &infra);
+            if first.held_back.is_some() || !first.blocked.is_empty() {
+                continue;
+            }
+            let again = apply_all(&mut manifest, &infra);
+            assert_eq!(again.changes, [], "{name}");
+            assert_eq!(again.blocked, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_and_blocked_is_known_by_name() {
+        let infra = platform();
+        let (mut held, mut blocked) = (Vec::new(), Vec::new());
+        for (name, mut manifest) in objects() {
+            let outcome = apply_all(&mut manifest, &infra);
+            held.extend(outcome.held_back.map(|_| name.clone()));
+            blocked.extend(outcome.blocked.first().map(|_| name.clone()));
+        }
+        let expected = [
+            "ack-bucket-assets",
+            "cninode-made",
+            "configmap-aws-auth",
+            "configmap-coredns",
+            "crossplane-instance-orders",
+            "daemonset-aws-node",
+            "nodeclaim-default",
+            "secret-ecr-pull",
+            "targetgroupbinding-made",
+        ];
+        assert_eq!(held, expected);
+        assert_eq!(blocked, ["persistentvolume-ebs", "persistentvolume-ebs-in-tree", "volumesnapshotcontent-data"]);
+    }
+
+    #[test]
+    fn no_secret_value_is_ever_shown() {
+        let infra = platform();
+        for (name, mut manifest) in objects() {
+            let outcome = apply_all(&mut manifest, &infra);
+            let text = serde_json::to_string(&outcome.all_changes().collect::<Vec<_>>()).unwrap();
+            assert!(!text.contains("correct-horse"), "{name}");
+        }
+    }
+}
+
+mod cases {
+    use super::*;
+    use infra::{CloudObjects, Purpose};
+
+    fn folded() -> InfraPair {
+        let (source, mut target) = (contract(SOURCE), contract(TARGET).body().clone());
+        let network = target.network.as_mut().unwrap();
+        network.azs.remove("c");
+        network.subnets.values_mut().for_each(|tier| {
+            tier.remove("c");
+        });
+        let target = Contract::from_value(&serde_json::to_value(target).unwrap()).unwrap();
+        let pairs = pairs(&source, &target);
+        InfraPair::new(source, target, pairs, Options::default()).unwrap()
+    }
+
+    #[test]
+    fn fewer_zones_fold_and_leave_no_repetition() {
+        let infra = folded();
+        let mut ingress = manifest(
+            "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a, annotations: {alb.ingress.kubernetes.io/subnets: 'subnet-01000000000000021,subnet-01000000000000022,subnet-01000000000000023'}}}",
+        );
+        apply_all(&mut ingress, &infra);
+        let subnets = ingress.annotation("alb.ingress.kubernetes.io/subnets");
+        assert_eq!(subnets, Some("subnet-02000000000000021,subnet-02000000000000022"));
+        let mut pool = manifest(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: topology.kubernetes.io/zone, minDomains: 3}], affinity: {x: {key: topology.kubernetes.io/zone, values: [us-east-1a, us-east-1c]}}}}}}",
+        );
+        apply_all(&mut pool, &infra);
+        let spec = "/spec/template/spec";
+        assert_eq!(pool.get(&format!("{spec}/affinity/x/values")), Some(&serde_json::json!(["us-west-2a"])));
+        assert_eq!(pool.get(&format!("{spec}/topologySpreadConstraints/0/minDomains")), Some(&serde_json::json!(2)));
+        let mut config = manifest(
+            "{apiVersion: crd.k8s.amazonaws.com/v1alpha1, kind: ENIConfig, metadata: {name: us-east-1c}, spec: {}}",
+        );
+        assert_eq!(apply_all(&mut config, &infra).held_back.unwrap().1.code, "zone-folded");
+    }
+
+    #[test]
+    fn a_role_without_a_counterpart_blocks_its_service_account() {
+        let mut account = manifest(
+            "{apiVersion: v1, kind: ServiceAccount, metadata: {name: new, namespace: shop, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/new'}}}",
+        );
+        let outcome = apply_all(&mut account, &platform());
+        assert_eq!(outcome.blocked[0].1.reason.code, "no-role");
+        let mut foreign = manifest(
+            "{apiVersion: v1, kind: ServiceAccount, metadata: {name: new, namespace: shop, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::999999999999:role/vendor'}}}",
+        );
+        assert_eq!(apply_all(&mut foreign, &platform()), TransformOutcome::default());
+    }
+
+    #[test]
+    fn in_a_recovery_external_dns_keeps_its_owner_id() {
+        let text = include_str!("../../../../tests/fixtures/platform/before/deployment-external-dns.yaml");
+        let owner = |options: Options| {
+            let mut object = manifest(text);
+            apply_all(&mut object, &infra_with(options));
+            object.get_str("/spec/template/spec/containers/0/args/4").unwrap().to_owned()
+        };
+        assert_eq!(owner(Options { purpose: Purpose::Recovery, ..Options::default() }), "--txt-owner-id=shop-prod");
+        assert_eq!(owner(Options::default()), "--txt-owner-id=landfall-shop-dr");
+        let chosen = Options { dns_owner_id: Some("drill-7".into()), ..Options::default() };
+        assert_eq!(owner(chosen), "--txt-owner-id=drill-7");
+    }
+
+    #[test]
+    fn external_dns_without_an_owner_id_gets_one_in_a_drill() {
+        let mut object = manifest(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: dns}, spec: {template: {spec: {containers: [{name: dns, image: 'registry.k8s.io/external-dns/external-dns:v0.21.0@sha256:00', args: [--provider=aws]}]}}}}",
+        );
+        apply_all(&mut object, &platform());
+        let args = object.get("/spec/template/spec/containers/0/args");
+        assert_eq!(args, Some(&serde_json::json!(["--provider=aws", "--txt-owner-id=landfall-shop-dr"])));
+    }
+
+    #[test]
+    fn cloud_objects_can_be_observed() {
+        let infra = infra_with(Options { cloud_objects: CloudObjects::Observe, ..Options::default() });
+        let mut ack = manifest(include_str!("../../../../tests/fixtures/platform/before/ack-bucket-assets.yaml"));
+        assert_eq!(apply_all(&mut ack, &infra).held_back, None);
+        assert_eq!(ack.annotation("services.k8s.aws/deletion-policy"), Some("retain"));
+        assert_eq!(ack.annotation("services.k8s.aws/read-only"), Some("true"));
+        let mut crossplane =
+            manifest(include_str!("../../../../tests/fixtures/platform/before/crossplane-instance-orders.yaml"));
+        assert_eq!(apply_all(&mut crossplane, &infra).held_back, None);
+        assert_eq!(crossplane.annotation("crossplane.io/paused"), Some("true"));
+    }
+
+    #[test]
+    fn a_mapped_volume_is_attached_and_load_balancer_names_can_go() {
+        let map = MapFile::parse("version: 1\npairs: [{source: vol-0123456789abcdef0, target: vol-0aaaaaaaaaaaaaaaa}]")
+            .unwrap();
+        let (source, target) = (contract(SOURCE), contract(TARGET));
+        let side = |contract| Side { contract: Some(contract), state: None };
+        let pairs = pair(side(&source), side(&target), Some(&map)).unwrap();
+        let options = Options { drop_load_balancer_names: true, ..Options::default() };
+        let infra = InfraPair::new(source, target, pairs, options).unwrap();
+        let mut volume = manifest(include_str!("../../../../tests/fixtures/platform/before/persistentvolume-ebs.yaml"));
+        assert_eq!(apply_all(&mut volume, &infra).blocked, []);
+        assert_eq!(volume.get_str("/spec/csi/volumeHandle"), Some("vol-0aaaaaaaaaaaaaaaa"));
+        assert_eq!(volume.label("topology.kubernetes.io/zone"), Some("us-west-2a"));
+        assert_eq!(infra.leaks(&volume, None), []);
+        let mut service = manifest(
+            "{apiVersion: v1, kind: Service, metadata: {name: a, annotations: {service.beta.kubernetes.io/aws-load-balancer-name: shop}}}",
+        );
+        apply_all(&mut service, &infra);
+        assert_eq!(service.get("/metadata/annotations"), None);
+    }
+}
