@@ -64,7 +64,7 @@ pub fn choose(candidate: &Candidate<'_>, target: &Catalog, options: &Options) ->
         return Choice::Skip { decision, hint: hint.into() };
     }
     if let Some((why, instead)) = gvks.iter().find_map(no_successor) {
-        return Choice::Blocked(CannotConvert::NoSuccessor { from: first.clone(), why, instead }.blocked());
+        return Choice::Blocked(CannotConvert::NoSuccessor { from: first.to_string(), why, instead }.blocked());
     }
     if gvks.iter().any(|gvk| family_of(gvk).is_some()) {
         return Choice::Blocked(nothing_served(first, target));
@@ -89,15 +89,14 @@ fn unconverted(candidate: &Candidate<'_>, target: &Catalog) -> Option<ApiResourc
 fn converted(candidate: &Candidate<'_>, target: &Catalog) -> Option<(Gvk, ApiResource)> {
     let held: Vec<Gvk> = candidate.versions.iter().map(|version| gvk(candidate, version)).collect();
     let (family, _) = held.iter().find_map(family_of)?;
-    let wanted = preference(family).into_iter().find_map(|to| {
+    preference(family).into_iter().find_map(|to| {
         let api = target.find_kind(&family.forms[to].gvk())?;
         let mut from: Vec<usize> =
             held.iter().filter_map(|gvk| family.forms.iter().position(|form| form.is(gvk))).collect();
         from.retain(|from| *from != to && family.allows(&family.forms[*from], &family.forms[to]));
         from.sort_by_key(|from| from.abs_diff(to));
         Some((family.forms[*from.first()?].gvk(), api.clone()))
-    });
-    wanted
+    })
 }
 
 /// The forms of a family, the one to create first. Newer is better, but an event is created in the core group, which

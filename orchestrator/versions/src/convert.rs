@@ -74,9 +74,9 @@ pub struct DecisionTaken {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotConvert {
     #[error("{from} has no conversion to {to}")]
-    NoPath { from: Gvk, to: Gvk, instead: String },
+    NoPath { from: String, to: String, instead: String },
     #[error("{from} has no successor: {why}")]
-    NoSuccessor { from: Gvk, why: &'static str, instead: &'static str },
+    NoSuccessor { from: String, why: &'static str, instead: &'static str },
     #[error("{pointer} is {found}, not {wanted}")]
     Malformed { pointer: String, found: &'static str, wanted: &'static str },
     #[error("{pointer}: {why}")]
@@ -157,6 +157,13 @@ pub fn reachable(from: &Gvk) -> Vec<Gvk> {
     found.into_iter().map(Form::gvk).collect()
 }
 
+/// How many versions lie between two forms of a kind: of two copies, the one with fewer steps is the better source.
+pub fn steps(from: &Gvk, to: &Gvk) -> Option<usize> {
+    let (family, _) = family_of(from)?;
+    let position = |gvk: &Gvk| family.forms.iter().position(|form| form.is(gvk));
+    Some(position(from)?.abs_diff(position(to)?))
+}
+
 /// The resource of a kind that has a converter.
 pub fn resource_of(gvk: &Gvk) -> Option<GroupResource> {
     family_of(gvk).map(|(_, form)| GroupResource::new(form.resource, form.group))
@@ -204,6 +211,7 @@ fn run(
     draft: &mut Draft<'_>,
 ) -> Result<(), CannotConvert> {
     let changes_version = !std::ptr::eq(source, target);
+    draft.changes_version = changes_version;
     draft.enter(source, false);
     (family.defaults)(body, source, draft)?;
     if changes_version {

@@ -6,26 +6,31 @@
 //! Read in this order:
 //! - [`table`]: every resource of every group and version, with the releases that bring, deprecate and remove it.
 //! - [`options`]: the decisions a person can take, each a flag with a default.
-//! - [`convert`]: [`convert::convert`] and its kin; one file per kind below it, each with an example.
-//! - [`choose`]: which version to create, from what the archive holds, what converts and what the target serves.
+//! - [`convert`](mod@convert): [`convert()`] and its kin; one file per kind below it, each with an example.
+//! - [`choose`](mod@choose): which version to create, from what the archive holds, what converts, what is served.
 //! - [`custom`]: what a CustomResourceDefinition adds to a catalog before it exists.
-//! - [`upgrade`]: what changes though the version stays: moved annotations, labels, references, in-tree EBS.
+//! - [`runtime`]: what belongs to a cluster and is not worth restoring.
+//! - [`upgrade`](mod@upgrade): what changes though the version stays: annotations, labels, references, in-tree EBS.
 //! - [`yaml`]: files written by people, converted with their comments and order kept.
-//! - [`reference`]: the page of conversions, rendered from the examples.
+//! - [`reference`](mod@reference): the page of conversions, rendered from the examples.
 
 pub mod choose;
 pub mod convert;
 pub mod custom;
 pub mod options;
 pub mod reference;
+pub mod runtime;
 pub mod table;
 pub mod upgrade;
 pub mod yaml;
 
 pub use choose::{Candidate, Choice, choose};
-pub use convert::{CannotConvert, Conversion, DecisionTaken, can_convert, convert, reachable, resource_of, targets};
+pub use convert::{CannotConvert, Conversion, DecisionTaken, PodSecurityLevel};
+pub use convert::{can_convert, convert, pod_security_level, reachable, resource_of, steps, targets, undo};
 pub use custom::{CrdFacts, catalog_of_crd};
 pub use options::{Defaults, FLAGS, Flag, Options, OptionsError};
+pub use reference::reference;
+pub use runtime::{runtime_state, server_managed};
 pub use table::{Row, row, row_of_kind, rows, served_by, served_on_request};
 pub use upgrade::upgrade;
 pub use yaml::{ConvertedText, DocumentReport, Outcome, Target, YamlError, convert_text};

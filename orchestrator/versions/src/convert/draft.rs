@@ -29,6 +29,8 @@ pub(crate) struct Draft<'o> {
     pub(crate) changes: Vec<Change>,
     pub(crate) decisions: Vec<DecisionTaken>,
     pub(crate) lossless: bool,
+    /// Whether the object comes from another version; what a server has taken in its own version is not judged again.
+    pub(crate) changes_version: bool,
     default_of: String,
     filling_target: bool,
 }
@@ -144,6 +146,7 @@ impl<'o> Draft<'o> {
             changes: Vec::new(),
             decisions: Vec::new(),
             lossless: true,
+            changes_version: false,
             default_of: String::new(),
             filling_target: false,
         }

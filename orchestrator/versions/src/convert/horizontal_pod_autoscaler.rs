@@ -135,9 +135,9 @@ fn autoscaler(body: &mut Body, from: &Form, to: &Form, draft: &mut Draft<'_>) ->
     match to.version {
         "v1" => to_v1(body, draft)?,
         "v2beta1" => to_v2beta1(body, draft)?,
-        version => status_shape(body, version, draft)?,
+        _ => {}
     }
-    Ok(())
+    status_shape(body, to.version, draft)
 }
 
 fn drop_annotations(body: &mut Body, draft: &mut Draft<'_>) {
@@ -203,12 +203,12 @@ fn status_of(current: Option<Vec<Value>>, conditions: Option<Vec<Value>>) -> Val
 fn from_v2beta1(body: &mut Body, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     behavior_from_annotation(body, draft)?;
     drop_annotations(body, draft);
-    each_list(body, |metric, is_status| metrics::to_v2(metric, is_status), draft)
+    each_list(body, metrics::to_v2, draft)
 }
 
 fn to_v2beta1(body: &mut Body, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     behavior_to_annotation(body, draft)?;
-    each_list(body, |metric, is_status| metrics::to_v2beta1(metric, is_status), draft)
+    each_list(body, metrics::to_v2beta1, draft)
 }
 
 fn each_list(body: &mut Body, convert: impl Fn(&mut Body, bool), draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
@@ -269,12 +269,29 @@ fn to_v1(body: &mut Body, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     Ok(())
 }
 
-/// What v2 leaves out and v2beta2 always writes.
+/// What each version writes though it is empty, and what it leaves out.
 fn status_shape(body: &mut Body, version: &str, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     let Some(status) = object_mut(body, &At::ROOT, "status")? else { return Ok(()) };
     let at = At::ROOT.key("status");
+    let always: &[(&str, Value)] = match version {
+        "v1" => &[("currentReplicas", json!(0)), ("desiredReplicas", json!(0))],
+        "v2" => &[("currentMetrics", Value::Null), ("desiredReplicas", json!(0))],
+        _ => &[
+            ("conditions", Value::Null),
+            ("currentMetrics", Value::Null),
+            ("currentReplicas", json!(0)),
+            ("desiredReplicas", json!(0)),
+        ],
+    };
+    if draft.fills_shared_defaults() {
+        for (key, empty) in always {
+            if !status.contains_key(*key) {
+                draft.set(status, &at, key, empty.clone(), "this version writes it though it is empty");
+            }
+        }
+    }
     if version == "v2" {
-        let because = "v2 leaves it out when it is empty";
+        let because = "this version leaves it out when it is empty";
         if is_unset(status, "conditions") {
             draft.remove(status, &at, "conditions", because);
         }

@@ -263,6 +263,9 @@ fn class(body: &mut Body, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     let at = At::ROOT.key("spec");
     let Some(by_field) = text(spec, "ingressClassName").map(str::to_owned) else { return Ok(()) };
     if by_annotation == by_field {
+        if !draft.changes_version {
+            return Ok(());
+        }
         draft.remove_annotation(body, CLASS_ANNOTATION, "the field names the same class");
         return Ok(());
     }

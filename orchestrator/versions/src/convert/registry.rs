@@ -185,10 +185,10 @@ fn same_fields(_: &mut Body, _: &Form, _: &Form, _: &mut Draft<'_>) -> Result<()
 /// Why there is no conversion, and what to use instead.
 pub(crate) fn refusal(from: &Gvk, to: &Gvk) -> CannotConvert {
     match no_successor(from) {
-        Some((why, instead)) => CannotConvert::NoSuccessor { from: from.clone(), why, instead },
+        Some((why, instead)) => CannotConvert::NoSuccessor { from: from.to_string(), why, instead },
         None => {
             let instead = "create the object by hand in a version that the target serves".to_owned();
-            CannotConvert::NoPath { from: from.clone(), to: to.clone(), instead }
+            CannotConvert::NoPath { from: from.to_string(), to: to.to_string(), instead }
         }
     }
 }

@@ -213,8 +213,7 @@ fn check_node(schema: &Schema, place: &str, depth: usize) -> Option<String> {
         _ => {}
     }
     if schema.get("properties").is_some_and(|p| p.as_object().is_some_and(|p| !p.is_empty()))
-        && schema.get("additionalProperties").is_some_and(|value| value != &Value::Bool(false))
-        && schema.contains_key("additionalProperties")
+        && schema.get("additionalProperties").is_some_and(|value| value != &Value::Bool(true))
     {
         return Some(format!("{here} has both properties and additionalProperties"));
     }
@@ -280,10 +279,6 @@ fn check_branch(branch: &Schema, outer: &Schema, here: &str, depth: usize) -> Op
     let declared = outer.get("properties").and_then(Value::as_object);
     for (name, property) in branch.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let Some(Value::Object(outer)) = declared.and_then(|declared| declared.get(name)) else {
-            // Values of additionalProperties are declared too.
-            if outer.get("additionalProperties").is_some_and(Value::is_object) {
-                continue;
-            }
             return Some(format!("a junctor of {here} names {name}, which is not declared outside"));
         };
         if let Value::Object(property) = property {

@@ -92,7 +92,7 @@ fn annotations(
     in_system: bool,
     draft: &mut Draft<'_>,
 ) -> Result<(), CannotConvert> {
-    if !pod.get("metadata").and_then(|m| m.get("annotations")?.as_object()).is_some_and(|map| !map.is_empty()) {
+    if pod.get("metadata").and_then(|m| m.get("annotations")?.as_object()).is_none_or(Map::is_empty) {
         return Ok(());
     }
     if since(release, 19) {

@@ -148,7 +148,7 @@ fn version_for(
         if to.is_none() && resource_of(gvk).is_none() {
             match crate::convert::no_successor(gvk) {
                 Some((why, instead)) => {
-                    let error = CannotConvert::NoSuccessor { from: gvk.clone(), why, instead };
+                    let error = CannotConvert::NoSuccessor { from: gvk.to_string(), why, instead };
                     return Err(Box::new(error.blocked()));
                 }
                 None => report.outcome = Outcome::Unknown,

@@ -14,7 +14,9 @@ use super::scalar::{Quotes, resolve};
 /// Deeper documents are refused.
 const MAX_DEPTH: usize = 128;
 /// Documents with more nodes, aliases resolved, are refused.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 3_000_000;
+/// So many bytes of text weigh as much as one node.
+const BYTES_PER_NODE: usize = 64;
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -178,6 +180,7 @@ impl<'t> Builder<'t> {
         };
         let anchor = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.count(text.len() / BYTES_PER_NODE, &span)?;
                 let quotes = match style {
                     ScalarStyle::Plain => Some(Quotes::None),
                     ScalarStyle::SingleQuoted => Some(Quotes::Single),
@@ -279,7 +282,7 @@ impl<'t> Builder<'t> {
             if !is_merge && !seen.insert(key.clone()) {
                 return Err(fail(&span, &format!("the key {key:?} stands here twice")));
             }
-            self.count(1, &span)?;
+            self.count(1 + key.len() / BYTES_PER_NODE, &span)?;
             let range = span.byte_range().unwrap_or_default();
             let (event, value_span) = self.next()?;
             let mut value = self.node(event, value_span, depth + 1)?;

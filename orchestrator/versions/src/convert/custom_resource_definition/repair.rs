@@ -68,6 +68,15 @@ fn schema(version: &mut Body, at: &At<'_>, preserves: bool, draft: &mut Draft<'_
         return Ok(());
     }
     let at_schema = at.key("openAPIV3Schema");
+    if !draft.changes_version {
+        let because = "v1 says it at the root of each schema";
+        if let Some(schema) = object_mut(holder, &at, "openAPIV3Schema")?
+            && preserves
+        {
+            draft.set(schema, &at_schema, PRESERVE, true, because);
+        }
+        return Ok(());
+    }
     let mut schema = match object_mut(holder, &at, "openAPIV3Schema")? {
         Some(schema) => Value::Object(schema.clone()),
         None => return Ok(()),
