@@ -38,11 +38,13 @@ from werkzeug.serving import make_server
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
+from moto.eks.responses import EKSResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.kms import models as kms_models
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.responses import ACTION_MAP as S3_ACTIONS
 
 ACCOUNT = "123456789012"
 CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
@@ -164,7 +166,7 @@ class Overlay:
                 cluster = self.cluster(region, parts[1])
                 body = json.loads(read_body(environ) or b"{}")
                 return handler(start_response, method, region, parts[1], cluster, parts[3:], body)
-        if parts[2] == "node-groups":
+        if parts[2:3] == ["node-groups"]:
             return self.node_groups(environ, start_response)
         return self.moto(environ, start_response)
 
@@ -387,14 +389,15 @@ class Overlay:
     # Asking moto -----------------------------------------------------------------------------
 
     def ask(self, environ):
-        """Moto's answer, as status line, headers and parsed body."""
+        """Moto's answer: status line, headers, and the body, parsed when the answer is a good one."""
         seen = {}
 
         def start_response(status, headers, exc_info=None):
             seen["status"], seen["headers"] = status, headers
 
         body = b"".join(self.moto(environ, start_response))
-        return seen["status"], seen["headers"], json.loads(body or b"{}")
+        good = seen["status"].startswith("200")
+        return seen["status"], seen["headers"], json.loads(body or b"{}") if good else body
 
 
 def read_body(environ):
@@ -415,7 +418,7 @@ def respond(start_response, status, answer, error=None):
 
 
 def respond_raw(start_response, status, headers, answer):
-    body = json.dumps(answer).encode()
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     kept = [(key, value) for key, value in headers if key.lower() != "content-length"]
     start_response(status, kept + [("Content-Length", str(len(body)))])
     return [body]
@@ -450,6 +453,17 @@ def ignore_conditions():
     IAMPolicyStatement.is_action_permitted = decide_without
 
 
+def name_what_is_asked_for():
+    """Moto checks EKS calls against the resource `*` and HeadBucket as an action of its own; AWS does neither."""
+
+    def cluster_of(response):
+        name = response._get_param("name") or "*"
+        return f"arn:aws:eks:{response.region}:{ACCOUNT}:cluster/{name}"
+
+    EKSResponse._determine_resource = cluster_of
+    S3_ACTIONS["BUCKET"]["HEAD"]["DEFAULT"] = "ListBucket"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
@@ -458,6 +472,7 @@ def main():
 
     use_real_key_ids()
     ignore_conditions()
+    name_what_is_asked_for()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
