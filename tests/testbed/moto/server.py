@@ -39,7 +39,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
 from moto.eks.responses import EKSResponse
-from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase, PermissionResult
 from moto.kms import models as kms_models
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
@@ -454,12 +454,16 @@ def ignore_conditions():
 
 
 def name_what_is_asked_for():
-    """Moto checks EKS calls against the resource `*` and HeadBucket as an action of its own; AWS does neither."""
+    """Moto checks EKS calls against the resource `*` and HeadBucket as an action of its own; AWS does neither.
+
+    Its signature check fails for GET requests without a body, so signatures are not checked at all.
+    """
 
     def cluster_of(response):
-        name = response._get_param("name") or "*"
-        return f"arn:aws:eks:{response.region}:{ACCOUNT}:cluster/{name}"
+        named = re.search(r"/clusters/([^/?]+)", response.raw_path)
+        return f"arn:aws:eks:{response.region}:{ACCOUNT}:cluster/{named.group(1)}" if named else "*"
 
+    IAMRequestBase.check_signature = lambda request: None
     EKSResponse._determine_resource = cluster_of
     S3_ACTIONS["BUCKET"]["HEAD"]["DEFAULT"] = "ListBucket"
 
