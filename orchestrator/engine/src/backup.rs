@@ -6,10 +6,10 @@
 
 mod act;
 mod hooks;
-mod list;
+pub(crate) mod list;
 mod observe;
 mod record;
-mod spool;
+pub(crate) mod spool;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -124,6 +124,10 @@ impl RestoreKeys {
         self.file("", "-volumeinfo.json.gz")
     }
 
+    pub fn decisions(&self) -> ObjectKey {
+        self.file("", "-landfall-decisions.json.gz")
+    }
+
     /// Our record of the restore: its object, which Velero keeps in the cluster alone.
     pub fn record(&self) -> ObjectKey {
         self.file("", "-landfall-restore.json.gz")

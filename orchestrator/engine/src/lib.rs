@@ -7,12 +7,16 @@
 //! - [`log`]: the log of one operation, which its users download.
 //! - [`bucket`]: where the files of backups and restores lie.
 //! - [`backup`]: a cluster into a bucket.
+//! - [`restore`]: a backup into a cluster.
+//! - [`shelf`]: what lies in a bucket: list, verify, delete, collect what has expired.
 
 pub mod backup;
 pub mod bucket;
 pub mod log;
 pub mod ports;
 pub mod progress;
+pub mod restore;
+pub mod shelf;
 
 pub use ports::Outside;
 pub use progress::{Progress, Quiet, Stage};

@@ -2,13 +2,12 @@
 //!
 //! Lines have the shape of Velero's own log: `time="…" level=… msg="…" key=value`. Every error line counts.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use archive::side::{Messages, Results};
 use jiff::Timestamp;
 use model::{Finding, ItemId, Severity};
-use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Default)]
 pub struct RunLog {
@@ -22,44 +21,8 @@ struct Inner {
     errors: Messages,
 }
 
-/// Messages by where they belong, as in a results file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Messages {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub velero: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cluster: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub namespaces: BTreeMap<String, Vec<String>>,
-}
-
-/// The content of a results file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Results {
-    #[serde(default)]
-    pub warnings: Messages,
-    #[serde(default)]
-    pub errors: Messages,
-}
-
 /// A log that grows past this says so and keeps counting without keeping lines.
 const TEXT_CAP: usize = 64 << 20;
-
-impl Messages {
-    pub fn count(&self) -> usize {
-        self.velero.len() + self.cluster.len() + self.namespaces.values().map(Vec::len).sum::<usize>()
-    }
-
-    fn add(&mut self, item: Option<&ItemId>, text: String) {
-        match item {
-            None => self.velero.push(text),
-            Some(ItemId { namespace: None, .. }) => self.cluster.push(text),
-            Some(ItemId { namespace: Some(namespace), .. }) => {
-                self.namespaces.entry(namespace.clone()).or_default().push(text);
-            }
-        }
-    }
-}
 
 impl RunLog {
     pub fn info(&self, now: Timestamp, message: &str) {
@@ -78,13 +41,13 @@ impl RunLog {
     pub fn warn(&self, now: Timestamp, item: Option<&ItemId>, message: &str) {
         let mut inner = self.lock();
         inner.line(now, "warning", message, item);
-        inner.warnings.add(item, described(item, message));
+        add(&mut inner.warnings, item, message);
     }
 
     pub fn error(&self, now: Timestamp, item: Option<&ItemId>, message: &str) {
         let mut inner = self.lock();
         inner.line(now, "error", message, item);
-        inner.errors.add(item, described(item, message));
+        add(&mut inner.errors, item, message);
     }
 
     pub fn results(&self) -> Results {
@@ -126,6 +89,14 @@ impl Inner {
         if self.text.len() > TEXT_CAP {
             self.text.push_str("time=\"…\" level=warning msg=\"the log is full; further lines are counted only\"\n");
         }
+    }
+}
+
+fn add(messages: &mut Messages, item: Option<&ItemId>, message: &str) {
+    let text = described(item, message);
+    match item {
+        Some(item) => messages.add(item.namespace.as_deref(), text),
+        None => messages.add_velero(text),
     }
 }
 

@@ -65,6 +65,20 @@ pub(crate) async fn list(
     task: &ListTask,
     spool: &mut SpoolWriter,
 ) -> Result<Listed, ListError> {
+    list_some(cluster, clock, task, spool, &|_, _| true).await
+}
+
+/// Which objects of a list are kept, by namespace and name.
+pub(crate) type Wanted<'a> = &'a (dyn Fn(Option<&str>, &str) -> bool + Send + Sync);
+
+/// Lists one kind and keeps what is wanted of it.
+pub(crate) async fn list_some(
+    cluster: &dyn Cluster,
+    clock: &dyn Clock,
+    task: &ListTask,
+    spool: &mut SpoolWriter,
+    wanted: Wanted<'_>,
+) -> Result<Listed, ListError> {
     let patience = Patience::default();
     let failed = |source| ListError::Port { kind: task.resource.group_resource().to_string(), source };
     let mut restarts = 0;
@@ -75,7 +89,7 @@ pub(crate) async fn list(
         let mark = (listed.items.len(), listed.unreadable.len());
         // A list that expires again and again is asked for in one piece.
         let limit = if restarts == RESTARTS { 0 } else { task.page_size };
-        match page(cluster, task, limit, token.clone(), spool, &mut listed).await {
+        match page(cluster, task, limit, token.clone(), spool, &mut listed, wanted).await {
             Ok(None) => return Ok(listed),
             Ok(more) => {
                 token = more;
@@ -110,6 +124,7 @@ async fn page(
     token: Option<String>,
     spool: &mut SpoolWriter,
     listed: &mut Listed,
+    wanted: Wanted<'_>,
 ) -> Result<Option<String>, PageError> {
     let query = ListQuery {
         resource: &task.resource,
@@ -122,7 +137,7 @@ async fn page(
     let mut stream = cluster.list(&query).await.map_err(PageError::Port)?;
     while let Some(event) = stream.next().await {
         match event.map_err(PageError::Port)? {
-            ListEvent::Item(body) => listed.add(task, &head, &body, spool).map_err(PageError::Spool)?,
+            ListEvent::Item(body) => listed.add(task, &head, &body, spool, wanted).map_err(PageError::Spool)?,
             ListEvent::End { continue_token, .. } => return Ok(continue_token.filter(|token| !token.is_empty())),
         }
     }
@@ -142,11 +157,18 @@ impl Listed {
     /// The outcome of a single get.
     pub(crate) fn one(task: &ListTask, body: &[u8], spool: &mut SpoolWriter) -> std::io::Result<Self> {
         let mut listed = Self::begin();
-        listed.add(task, &head(task), body, spool)?;
+        listed.add(task, &head(task), body, spool, &|_, _| true)?;
         Ok(listed)
     }
 
-    fn add(&mut self, task: &ListTask, head: &str, body: &[u8], spool: &mut SpoolWriter) -> std::io::Result<()> {
+    fn add(
+        &mut self,
+        task: &ListTask,
+        head: &str,
+        body: &[u8],
+        spool: &mut SpoolWriter,
+        wanted: Wanted<'_>,
+    ) -> std::io::Result<()> {
         let seen = match observe(task.role, task.keep, body) {
             Ok(seen) => seen,
             Err(error) => {
@@ -156,6 +178,9 @@ impl Listed {
         };
         if task.resource.namespaced != seen.namespace.is_some() {
             self.unreadable.push(format!("{:?} is not where its kind lives", seen.name));
+            return Ok(());
+        }
+        if !wanted(seen.namespace.as_deref(), &seen.name) {
             return Ok(());
         }
         // Servers leave apiVersion and kind out of the items of built-in lists.

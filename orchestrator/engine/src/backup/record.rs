@@ -2,25 +2,25 @@
 //!
 //! A crash at any moment leaves either nothing that counts as a backup, or a whole one.
 
-use std::collections::BTreeMap;
-
 use ::ports::{Body, ObjectKey, PortError};
 use api::velero::backup_object;
 use api::velero::object::{Identity, time};
 use archive::ArchiveError;
+use archive::format::{ContractFile, DecisionsFile, DigestsFile, FileDigest};
+use archive::side::volume_info::{BackupVolumeInfo, PvInfo};
+use archive::side::{ResourceList, Results, write_metadata};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use model::{Finding, chain};
+use model::Finding;
 use plan::backup::BackupPlan;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::act::Stored;
 use super::observe::Observation;
 use super::{BackupJob, BackupOutcome};
 use crate::bucket::BackupKeys;
-use crate::log::{Results, RunLog};
+use crate::log::RunLog;
 use crate::ports::{Outside, Patience, retrying};
 use crate::progress::{Progress, Stage};
 
@@ -54,7 +54,7 @@ pub(crate) async fn record(
     started: Timestamp,
     progress: &dyn Progress,
 ) -> Result<BackupOutcome, RecordError> {
-    let mut upload = Upload { outside, digests: BTreeMap::new() };
+    let mut upload = Upload { outside, digests: DigestsFile::new(stored.stats.items) };
     progress.begin(Stage::Upload, Some(stored.stats.compressed));
     let completed = outside.clock.now();
     let items = plan.item_count();
@@ -63,19 +63,19 @@ pub(crate) async fn record(
     let (warnings, errors) = log.counts();
     let phase = if errors > 0 { "PartiallyFailed" } else { "Completed" };
 
-    upload.digests.insert(keys.archive().file_name().to_owned(), hex::encode(stored.stats.sha256));
+    let digest = FileDigest::new(stored.stats.sha256, stored.stats.compressed);
+    upload.digests.add(keys.archive().file_name(), digest);
     upload.put(&keys.archive(), Body::File(stored.path.clone())).await?;
-    upload.json(&keys.resource_list(), &stored.resources).await?;
+    upload.json(&keys.resource_list(), &resource_list(&stored)).await?;
     upload.json(&keys.results(), &results).await?;
     upload.json(&keys.item_operations(), &json!([])).await?;
     upload.json(&keys.pod_volume_backups(), &Value::Null).await?;
     upload.json(&keys.volume_snapshots(), &Value::Null).await?;
     upload.json(&keys.volume_info(), &volume_info(plan)).await?;
     if let Some(contract) = job.contract {
-        upload.json(&keys.contract(), contract).await?;
+        upload.json(&keys.contract(), &ContractFile::new(contract.clone())).await?;
     }
-    let decisions = json!({"version": "1.0", "kinds": skipped_kinds(observation), "items": plan.decisions});
-    upload.json(&keys.decisions(), &decisions).await?;
+    upload.json(&keys.decisions(), &DecisionsFile::new(&plan.decisions)).await?;
     upload.gzip(&keys.log(), log.text().as_bytes()).await?;
 
     let expiration = completed
@@ -93,11 +93,10 @@ pub(crate) async fn record(
         "errors": errors,
         "hookStatus": {"hooksAttempted": stored.hooks.attempted, "hooksFailed": stored.hooks.failed},
     });
-    let object = backup_object(&identity(job, observation, started), job.spec, status).to_vec();
-    let object = pretty(&object);
-    upload.digests.insert(keys.metadata().file_name().to_owned(), hex::encode(Sha256::digest(&object)));
-    let digests = json!({"version": "1.0", "items": stored.stats.items, "entries": stored.stats.entries,
-        "sha256": upload.digests});
+    let object = backup_object(&identity(job, observation, started), job.spec, status);
+    let encode = |source| RecordError::Encode { key: keys.metadata(), source };
+    let object = write_metadata(&object).map_err(encode)?;
+    let digests = std::mem::replace(&mut upload.digests, DigestsFile::new(0));
     upload.json(&keys.digests(), &digests).await?;
     upload.put(&keys.metadata(), Body::Bytes(Bytes::from(object))).await?;
     progress.end(Stage::Upload);
@@ -122,8 +121,7 @@ pub(crate) async fn record(
 
 struct Upload<'a> {
     outside: &'a Outside,
-    /// SHA-256 of every file, by file name.
-    digests: BTreeMap<String, String>,
+    digests: DigestsFile,
 }
 
 impl Upload<'_> {
@@ -137,7 +135,7 @@ impl Upload<'_> {
     }
 
     async fn digested(&mut self, key: &ObjectKey, bytes: Vec<u8>) -> Result<(), RecordError> {
-        self.digests.insert(key.file_name().to_owned(), hex::encode(Sha256::digest(&bytes)));
+        self.digests.add(key.file_name(), FileDigest::of(&bytes));
         self.put(key, Body::Bytes(Bytes::from(bytes))).await
     }
 
@@ -170,29 +168,33 @@ fn identity(job: &BackupJob<'_>, observation: &Observation, created: Timestamp) 
 }
 
 /// Volumes that were left out, as Velero's restore reads them.
-fn volume_info(plan: &BackupPlan) -> Vec<Value> {
+fn volume_info(plan: &BackupPlan) -> Vec<BackupVolumeInfo> {
     let bound = plan.uncovered.iter().filter(|u| u.volume.is_some() && !u.reclaim_policy.is_empty());
     bound
-        .map(|uncovered| {
-            let mut entry = json!({
-                "pvName": uncovered.volume,
-                "snapshotDataMoved": false,
-                "preserveLocalSnapshot": false,
-                "skipped": true,
-                "skippedReason": format!("volumeSnapshot: {};", uncovered.why),
-                "pvInfo": {"reclaimPolicy": uncovered.reclaim_policy, "labels": null},
-            });
-            if let Some(claim) = &uncovered.claim {
-                entry["pvcName"] = claim.name.clone().into();
-                entry["pvcNamespace"] = claim.namespace.clone().into();
-            }
-            entry
+        .map(|uncovered| BackupVolumeInfo {
+            pv_name: uncovered.volume.clone().unwrap_or_default(),
+            pvc_name: uncovered.claim.as_ref().map(|claim| claim.name.clone()).unwrap_or_default(),
+            pvc_namespace: uncovered.claim.as_ref().and_then(|claim| claim.namespace.clone()).unwrap_or_default(),
+            skipped: true,
+            skipped_reason: format!("volumeSnapshot: {};", uncovered.why),
+            pv_info: Some(PvInfo { reclaim_policy: uncovered.reclaim_policy.clone(), ..PvInfo::default() }),
+            ..BackupVolumeInfo::default()
         })
         .collect()
 }
 
-fn skipped_kinds(observation: &Observation) -> BTreeMap<String, String> {
-    observation.kinds.skipped.iter().map(|(kind, reason)| (kind.to_string(), reason.message.clone())).collect()
+fn resource_list(stored: &Stored) -> ResourceList {
+    let mut list = ResourceList::default();
+    for (kind, names) in &stored.resources {
+        let (api_version, kind) = kind.rsplit_once('/').unwrap_or(("", kind));
+        for name in names {
+            match name.split_once('/') {
+                Some((namespace, name)) => list.add(api_version, kind, Some(namespace), name),
+                None => list.add(api_version, kind, None, name),
+            }
+        }
+    }
+    list
 }
 
 fn messages(observation: &Observation, plan: &BackupPlan, results: &Results) -> Vec<String> {
@@ -205,13 +207,4 @@ fn messages(observation: &Observation, plan: &BackupPlan, results: &Results) -> 
     out.extend(logged.filter(|text| !known.contains(text)));
     out.truncate(MESSAGES_SHOWN);
     out
-}
-
-/// Two spaces of indent, as Velero writes this one file.
-fn pretty(object: &[u8]) -> Vec<u8> {
-    let value: Result<Value, _> = serde_json::from_slice(object);
-    value.and_then(|value| serde_json::to_vec_pretty(&value)).unwrap_or_else(|error| {
-        debug_assert!(false, "{}", chain(&error));
-        object.to_vec()
-    })
 }

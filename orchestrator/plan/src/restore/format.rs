@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use model::request::RestoreRequest;
-use model::{Change, Decision, Finding, ItemId, Verdict};
+use model::{Change, Decision, Finding, ItemId, Manifest, Verdict};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::order::Wave;
 
@@ -110,6 +111,17 @@ impl PlanFile {
         }
         counts
     }
+}
+
+/// The change as it may be shown: a Secret's values, and what quotes them, are left out.
+pub fn redacted(manifest: &Manifest, mut change: Change) -> Change {
+    let secret_part = ["/data", "/stringData", "/metadata/annotations/kubectl.kubernetes.io~1last-applied"];
+    if manifest.kind() == "Secret" && secret_part.iter().any(|part| change.pointer.starts_with(part)) {
+        let hide = |value: Option<Value>| value.map(|_| Value::String("(redacted)".to_owned()));
+        change.before = hide(change.before);
+        change.after = hide(change.after);
+    }
+    change
 }
 
 impl PlannedItem {

@@ -1,0 +1,136 @@
+//! Looks at the target of a restore: what it serves, which definitions it has, which of the wanted objects exist.
+//!
+//! One list for each kind, or one for each namespace when few are concerned; bodies of wanted objects go to a spool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ::ports::PortError;
+use ::ports::cluster::{Discovery, ListEvent, ListQuery};
+use futures::StreamExt;
+use model::{ApiResource, Finding, GroupResource, ItemId, Manifest, Reason, Severity, chain};
+use plan::backup::facts::{Keep, Role};
+
+use crate::backup::spool::{Span, SpoolWriter};
+use crate::ports::{Outside, Patience, retrying};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    #[error("failed to discover what {server} serves")]
+    Discover {
+        server: String,
+        #[source]
+        source: PortError,
+    },
+    #[error("failed to write to the spool; is the disk full?")]
+    Spool(#[source] std::io::Error),
+}
+
+/// Objects of the target that the restore means, and where their bodies lie.
+pub(crate) struct Existing {
+    pub(crate) spans: BTreeMap<ItemId, Span>,
+    pub(crate) file: std::fs::File,
+    pub(crate) findings: Vec<Finding>,
+}
+
+pub(crate) async fn discover(outside: &Outside) -> Result<Discovery, ObserveError> {
+    let cluster = outside.cluster.as_ref();
+    retrying(outside.clock.as_ref(), Patience::default(), || cluster.discover())
+        .await
+        .map_err(|source| ObserveError::Discover { server: cluster.describe(), source })
+}
+
+/// Every object of one kind, parsed; for kinds of which there are few.
+pub(crate) async fn all_of(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manifest>, PortError> {
+    let mut out = Vec::new();
+    let mut token = None;
+    loop {
+        let query = ListQuery { resource, namespace: None, label_selector: None, limit: 200, continue_token: token };
+        let get = || outside.cluster.list(&query);
+        let mut stream = retrying(outside.clock.as_ref(), Patience::default(), get).await?;
+        token = None;
+        while let Some(event) = stream.next().await {
+            match event? {
+                ListEvent::Item(body) => out.extend(Manifest::from_slice(&body).ok().map(|mut manifest| {
+                    manifest.set_gvk(&resource.gvk());
+                    manifest
+                })),
+                ListEvent::End { continue_token, .. } => token = continue_token.filter(|t| !t.is_empty()),
+            }
+        }
+        if token.is_none() {
+            return Ok(out);
+        }
+    }
+}
+
+/// Namespaces of which each is listed by itself; more are listed at once.
+const FEW: usize = 3;
+
+/// Looks for the wanted objects of each kind.
+pub(crate) async fn existing(
+    outside: &Outside,
+    wanted: &BTreeMap<GroupResource, (ApiResource, BTreeSet<(Option<String>, String)>)>,
+    folder: &Path,
+) -> Result<Existing, ObserveError> {
+    let mut writer = SpoolWriter::create(folder, 0).map_err(ObserveError::Spool)?;
+    let mut spans = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (kind, (resource, names)) in wanted {
+        let namespaces: BTreeSet<Option<String>> = names.iter().map(|(namespace, _)| namespace.clone()).collect();
+        let scopes: Vec<Option<String>> =
+            if resource.namespaced && namespaces.len() <= FEW { namespaces.into_iter().collect() } else { vec![None] };
+        for namespace in scopes {
+            let task = crate::backup::list::ListTask {
+                resource: resource.clone(),
+                preferred: true,
+                role: Role::Plain,
+                namespace,
+                selector: None,
+                page_size: 500,
+                keep: Keep::default(),
+            };
+            let wanted =
+                |namespace: Option<&str>, name: &str| names.contains(&(namespace.map(str::to_owned), name.to_owned()));
+            let listed = crate::backup::list::list_some(
+                outside.cluster.as_ref(),
+                outside.clock.as_ref(),
+                &task,
+                &mut writer,
+                &wanted,
+            )
+            .await;
+            match listed {
+                Ok(listed) => {
+                    for seen in listed.items {
+                        let namespace = listed.namespaces.get(seen.namespace as usize).filter(|ns| !ns.is_empty());
+                        let id =
+                            ItemId { resource: kind.clone(), namespace: namespace.cloned(), name: seen.name.into() };
+                        spans.insert(id, seen.span);
+                    }
+                }
+                Err(crate::backup::list::ListError::Spool(error)) => return Err(ObserveError::Spool(error)),
+                Err(error) => findings.push(Finding {
+                    severity: Severity::Warning,
+                    item: None,
+                    pointer: None,
+                    reason: Reason::new(
+                        "existing-unknown",
+                        format!("cannot see which {kind} exist in the target: {}", chain(&error)),
+                    ),
+                }),
+            }
+        }
+    }
+    let (_, path) = writer.finish().map_err(ObserveError::Spool)?;
+    Ok(Existing { spans, file: std::fs::File::open(path).map_err(ObserveError::Spool)?, findings })
+}
+
+impl Existing {
+    pub(crate) fn read(&self, id: &ItemId) -> Option<Manifest> {
+        let span = self.spans.get(id)?;
+        let mut body = vec![0; span.length as usize];
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut body, span.offset).ok()?;
+        Manifest::from_slice(&body).ok()
+    }
+}

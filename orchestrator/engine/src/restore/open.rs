@@ -1,0 +1,251 @@
+//! Brings a backup from the bucket onto the disk, checked and indexed.
+//!
+//! The archive is hostile input: `archive` caps and refuses. What is odd about one item is kept as trouble and shown.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use ::ports::{ObjectKey, PortError};
+use archive::format::{ContractFile, DigestsFile};
+use archive::side::BackupVolumeInfo;
+use archive::side::volume_info::BackupMethod;
+use archive::{ArchiveError, Caps, Spool, SpoolReader, StoredVersion, side};
+use model::request::LabelChoice;
+use model::{Finding, GroupResource, Manifest, Reason, Severity};
+use plan::backup::facts::{Keep, Role, observe};
+use plan::restore::{ArchivedBody, ArchivedItem, VolumeMethod};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+
+use crate::bucket::BackupKeys;
+use crate::ports::{Outside, Patience, retrying};
+use crate::progress::{Progress, Stage};
+
+/// A backup on disk.
+pub struct OpenedBackup {
+    pub name: String,
+    /// `velero-backup.json`.
+    pub metadata: Manifest,
+    /// SHA-256 of the archive.
+    pub digest: String,
+    /// Sorted by identity.
+    pub items: Vec<ArchivedItem>,
+    /// The kind of each resource.
+    pub kinds: BTreeMap<GroupResource, String>,
+    pub volumes: BTreeMap<String, VolumeMethod>,
+    pub contract: Option<serde_json::Value>,
+    pub findings: Vec<Finding>,
+    pub bodies: SpoolReader,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("invalid backup name")]
+    Name(#[source] ::ports::object_store::KeyError),
+    #[error("there is no backup {name:?} in {location}")]
+    Missing { name: String, location: String },
+    #[error("failed to read {key}")]
+    Get {
+        key: ObjectKey,
+        #[source]
+        source: PortError,
+    },
+    #[error("failed to read {key}")]
+    Read {
+        key: ObjectKey,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{key} is not usable")]
+    Content {
+        key: ObjectKey,
+        #[source]
+        source: ArchiveError,
+    },
+    #[error("{key} is not what was uploaded: its digest differs")]
+    Digest { key: ObjectKey },
+    #[error("failed to write to the spool; is the disk full?")]
+    Spool(#[source] std::io::Error),
+    #[error("the unpacking stopped")]
+    Unpack(#[source] tokio::task::JoinError),
+}
+
+const SIDE_CAP: u64 = 64 << 20;
+
+/// Opens a backup. `labels` says whether labels are worth keeping.
+pub async fn open(
+    outside: &Outside,
+    name: &str,
+    labels: &LabelChoice,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<OpenedBackup, OpenError> {
+    let keys = BackupKeys::new(name).map_err(OpenError::Name)?;
+    let Some(metadata) = fetch(outside, &keys.metadata()).await? else {
+        return Err(OpenError::Missing { name: name.to_owned(), location: outside.store.describe() });
+    };
+    let content = |key: ObjectKey| move |source| OpenError::Content { key, source };
+    let metadata = side::read_metadata(&metadata[..]).map_err(content(keys.metadata()))?;
+    progress.begin(Stage::Download, None);
+    let archive = folder.join("backup.tar.gz");
+    let digest = download(outside, &keys.archive(), &archive).await?;
+    if let Some(bytes) = fetch(outside, &keys.digests()).await? {
+        let digests: DigestsFile = archive::format::read(&bytes[..]).map_err(content(keys.digests()))?;
+        if digests.files.get(keys.archive().file_name()).is_some_and(|file| file.sha256 != digest) {
+            return Err(OpenError::Digest { key: keys.archive() });
+        }
+    }
+    let volumes = match fetch(outside, &keys.volume_info()).await? {
+        Some(bytes) => side::read::<Vec<BackupVolumeInfo>>(&bytes[..]).map_err(content(keys.volume_info()))?,
+        None => Vec::new(),
+    };
+    let contract = match fetch(outside, &keys.contract()).await? {
+        Some(bytes) => {
+            let file: ContractFile = archive::format::read(&bytes[..]).map_err(content(keys.contract()))?;
+            Some(file.contract)
+        }
+        None => None,
+    };
+    let spool_path = folder.join("backup.spool");
+    let keep_labels = !labels.is_everything();
+    let (unpack_from, unpack_to) = (archive.clone(), spool_path.clone());
+    let unpacked = tokio::task::spawn_blocking(move || unpack(&unpack_from, &unpack_to, keep_labels))
+        .await
+        .map_err(OpenError::Unpack)?
+        .map_err(|error| match error {
+            UnpackError::Archive(source) => OpenError::Content { key: keys.archive(), source },
+            UnpackError::Io(source) => OpenError::Spool(source),
+        })?;
+    let _ = tokio::fs::remove_file(&archive).await;
+    progress.end(Stage::Download);
+    Ok(OpenedBackup {
+        name: name.to_owned(),
+        metadata,
+        digest,
+        items: unpacked.items,
+        kinds: unpacked.kinds,
+        volumes: volumes.iter().filter_map(method).collect(),
+        contract,
+        findings: unpacked.findings,
+        bodies: SpoolReader::new(File::open(&spool_path).map_err(OpenError::Spool)?),
+    })
+}
+
+/// A side file, whole; `None` when it is not there.
+pub(crate) async fn fetch(outside: &Outside, key: &ObjectKey) -> Result<Option<Vec<u8>>, OpenError> {
+    let get = || outside.store.get(key);
+    let reader = match retrying(outside.clock.as_ref(), Patience::default(), get).await {
+        Ok(reader) => reader,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(source) => return Err(OpenError::Get { key: key.clone(), source }),
+    };
+    let mut bytes = Vec::new();
+    let read = reader.take(SIDE_CAP).read_to_end(&mut bytes).await;
+    read.map_err(|source| OpenError::Read { key: key.clone(), source })?;
+    Ok(Some(bytes))
+}
+
+async fn download(outside: &Outside, key: &ObjectKey, path: &Path) -> Result<String, OpenError> {
+    let mut out = tokio::fs::File::create(path).await.map_err(OpenError::Spool)?;
+    let get = || outside.store.get(key);
+    let mut reader = retrying(outside.clock.as_ref(), Patience::default(), get)
+        .await
+        .map_err(|source| OpenError::Get { key: key.clone(), source })?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        let n = reader.read(&mut buffer).await.map_err(|source| OpenError::Read { key: key.clone(), source })?;
+        if n == 0 {
+            break;
+        }
+        hash.update(&buffer[..n]);
+        tokio::io::AsyncWriteExt::write_all(&mut out, &buffer[..n]).await.map_err(OpenError::Spool)?;
+    }
+    tokio::io::AsyncWriteExt::flush(&mut out).await.map_err(OpenError::Spool)?;
+    Ok(hex::encode(hash.finalize()))
+}
+
+struct Unpacked {
+    items: Vec<ArchivedItem>,
+    kinds: BTreeMap<GroupResource, String>,
+    findings: Vec<Finding>,
+}
+
+enum UnpackError {
+    Archive(ArchiveError),
+    Io(std::io::Error),
+}
+
+/// What is kept of an item beside its bodies.
+#[derive(Default)]
+struct Kept {
+    labels: BTreeMap<String, String>,
+    more: Option<Box<plan::backup::facts::More>>,
+}
+
+fn unpack(archive: &Path, spool: &Path, keep_labels: bool) -> Result<Unpacked, UnpackError> {
+    let archive = File::open(archive).map_err(UnpackError::Io)?;
+    let out = BufWriter::with_capacity(1 << 18, File::create(spool).map_err(UnpackError::Io)?);
+    let mut kinds = BTreeMap::new();
+    let mut kept: BTreeMap<model::ItemId, Kept> = BTreeMap::new();
+    let unpacked = Spool::unpack(archive, out, Caps::default(), |entry, facts, body| {
+        let item = &entry.path.item;
+        if !kinds.contains_key(&item.resource) {
+            kinds.insert(item.resource.clone(), facts.kind.clone());
+        }
+        let role = Role::of(&item.resource);
+        let better = !matches!(entry.path.version, StoredVersion::Other(_));
+        let wanted = keep_labels || matches!(role, Role::Pod | Role::Claim | Role::Volume);
+        if !wanted || (!better && kept.contains_key(item)) {
+            return;
+        }
+        let more = observe(role, Keep::default(), body).ok().and_then(|seen| seen.more);
+        let labels = if keep_labels { facts.labels.clone() } else { BTreeMap::new() };
+        kept.insert(item.clone(), Kept { labels, more });
+    })
+    .map_err(UnpackError::Archive)?;
+    let findings = unpacked
+        .troubles
+        .iter()
+        .map(|trouble| Finding {
+            severity: Severity::Warning,
+            item: None,
+            pointer: None,
+            reason: Reason::new("odd-archive", trouble.to_string()),
+        })
+        .collect();
+    let items = unpacked
+        .items
+        .into_iter()
+        .map(|(id, stored)| {
+            let Kept { labels, more } = kept.remove(&id).unwrap_or_default();
+            let bodies = stored
+                .bodies
+                .into_iter()
+                .map(|body| ArchivedBody {
+                    version: body.version.into(),
+                    preferred: body.preferred,
+                    offset: body.span.offset,
+                    length: body.span.length,
+                })
+                .collect();
+            ArchivedItem { id, bodies, labels, more }
+        })
+        .collect();
+    Ok(Unpacked { items, kinds, findings })
+}
+
+fn method(info: &BackupVolumeInfo) -> Option<(String, VolumeMethod)> {
+    if info.pv_name.is_empty() {
+        return None;
+    }
+    let method = match &info.backup_method {
+        None => VolumeMethod::Skipped,
+        Some(BackupMethod::NativeSnapshot) => VolumeMethod::NativeSnapshot,
+        Some(BackupMethod::PodVolumeBackup) => VolumeMethod::PodVolumeBackup,
+        Some(BackupMethod::CsiSnapshot | BackupMethod::Other(_)) => VolumeMethod::CsiSnapshot,
+    };
+    Some((info.pv_name.clone(), method))
+}

@@ -1,0 +1,131 @@
+//! Reads back what was created: one list for each kind, and each item must be in it.
+//!
+//! A server's "created" is an answer, not a proof; an object that is gone again is a failure with a name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::ports::PortError;
+use ::ports::cluster::{ListEvent, ListQuery};
+use futures::StreamExt;
+use model::{Reason, chain};
+use plan::backup::facts::{Keep, Role, observe};
+
+use super::ItemVerdict;
+use super::act::Acted;
+use super::prepared::PlannedRestore;
+use crate::log::RunLog;
+use crate::ports::{Outside, Patience};
+use crate::progress::{Progress, Stage};
+
+type Names = BTreeSet<(Option<String>, String)>;
+
+pub(super) async fn read_back(
+    outside: &Outside,
+    planned: &PlannedRestore,
+    acted: &mut Acted,
+    log: &RunLog,
+    progress: &dyn Progress,
+) {
+    progress.begin(Stage::Verify, Some(planned.resources.len() as u64));
+    let mut created: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+    for work in &planned.work {
+        if acted.outcomes.get(&work.planned).is_some_and(|(verdict, _)| *verdict == ItemVerdict::Created) {
+            created.entry(work.resource).or_default().push(work.planned);
+        }
+    }
+    for (done, (resource, items)) in created.into_iter().enumerate() {
+        let missing = missing(outside, planned, resource, &items).await;
+        let now = outside.clock.now();
+        match missing {
+            Ok(missing) => {
+                for at in missing {
+                    let target = &planned.file.items[at as usize].target;
+                    let message = "it was created and is not there any more";
+                    log.error(now, Some(target), message);
+                    acted.outcomes.insert(at, (ItemVerdict::Failed, Reason::new("vanished", message)));
+                }
+            }
+            Err(error) => {
+                let kind = planned.resources[usize::from(resource)].group_resource();
+                log.error(
+                    now,
+                    None,
+                    &format!("{} {kind} were created but could not be read back: {}", items.len(), chain(&error)),
+                );
+            }
+        }
+        progress.advance(Stage::Verify, done as u64 + 1);
+    }
+    progress.end(Stage::Verify);
+}
+
+/// Which of the items a fresh list does not show.
+async fn missing(
+    outside: &Outside,
+    planned: &PlannedRestore,
+    resource: u16,
+    items: &[u32],
+) -> Result<Vec<u32>, PortError> {
+    let mut names = Names::new();
+    for at in items {
+        let target = &planned.file.items[*at as usize].target;
+        names.insert((target.namespace.clone(), target.name.clone()));
+    }
+    let api = &planned.resources[usize::from(resource)];
+    let label = planned.file.request.name.as_str();
+    let selector = format!("velero.io/restore-name={}", model::go_duration::valid_label_value(label));
+    let mut attempts = 0;
+    loop {
+        match remove_listed(outside, api, Some(selector.clone()), names.clone()).await {
+            Ok(left) => {
+                let gone = |at: &&u32| {
+                    let target = &planned.file.items[**at as usize].target;
+                    left.contains(&(target.namespace.clone(), target.name.clone()))
+                };
+                return Ok(items.iter().filter(gone).copied().collect());
+            }
+            Err(error) => {
+                attempts += 1;
+                let retry = if error.is_expired() { Some(std::time::Duration::ZERO) } else { None };
+                let wait = retry.filter(|_| attempts < 5).or_else(|| Patience::default().wait(attempts, &error));
+                match wait {
+                    Some(wait) => outside.clock.sleep(wait).await,
+                    None => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+async fn remove_listed(
+    outside: &Outside,
+    resource: &model::ApiResource,
+    selector: Option<String>,
+    mut names: Names,
+) -> Result<Names, PortError> {
+    let mut token = None;
+    loop {
+        let query = ListQuery {
+            resource,
+            namespace: None,
+            label_selector: selector.clone(),
+            limit: 500,
+            continue_token: token,
+        };
+        let mut stream = outside.cluster.list(&query).await?;
+        token = None;
+        while let Some(event) = stream.next().await {
+            match event? {
+                ListEvent::Item(body) => {
+                    if let Ok(seen) = observe(Role::Plain, Keep::default(), &body) {
+                        names.remove(&(seen.namespace, seen.name.into_string()));
+                    }
+                }
+                ListEvent::End { continue_token, .. } => token = continue_token.filter(|token| !token.is_empty()),
+            }
+        }
+        if token.is_none() {
+            return Ok(names);
+        }
+    }
+}

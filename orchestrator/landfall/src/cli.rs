@@ -1,0 +1,53 @@
+//! What can be typed. Each command's own arguments lie beside the command.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::command;
+
+/// Disaster recovery for Kubernetes platforms that is proved, not hoped for.
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done and good, 1 done and not good, 2 usage, 3 something needs a decision, \
+4 changes were found, 5 could not run.")]
+pub(crate) struct Cli {
+    /// How results are written to stdout.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, env = "LANDFALL_OUTPUT")]
+    pub(crate) output: Format,
+    /// Say more on stderr; twice for every decision.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Show no progress.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Yaml,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Disposable local control planes that really are Kubernetes.
+    #[command(subcommand)]
+    Sandbox(command::sandbox::SandboxCommand),
+    /// Save a cluster into a location, and look after what is there.
+    #[command(subcommand)]
+    Backup(command::backup::BackupCommand),
+    /// Bring a backup back: plan, review, apply.
+    #[command(subcommand)]
+    Restore(command::restore::RestoreCommand),
+    /// Named places where backups are kept.
+    #[command(subcommand)]
+    Location(command::location::LocationCommand),
+    /// Which programs and settings were found where, and what to do about what is missing.
+    Doctor(command::doctor::DoctorArgs),
+    /// Print a completion script for a shell.
+    ///
+    /// Example: landfall completions bash > /etc/bash_completion.d/landfall
+    Completions(command::completions::CompletionsArgs),
+}

@@ -1,0 +1,269 @@
+//! `landfall restore`: plan, apply, run, get, describe, logs.
+
+mod flags;
+pub(crate) mod in_use;
+mod manage;
+mod show;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::velero::{RestoreSpec, spec_from_yaml};
+use clap::{Args, Subcommand};
+use engine::Outside;
+use engine::restore::{OpenedBackup, PlannedRestore, RestoreError, RestoreJob};
+use model::request::RestoreRequest;
+use plan::restore::PlanFile;
+use plan::restore::modifier::{self, ModifierRule};
+
+use super::Context;
+use crate::clock::SystemClock;
+use crate::cluster_flags::ClusterFlags;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::locations;
+use crate::progress::Bars;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RestoreCommand {
+    /// Show what a restore would do; write nothing.
+    ///
+    /// Exit code 3 when something is blocked and needs a decision.
+    ///
+    /// Example: landfall restore plan nightly --location main --out plan.json
+    Plan(Box<PlanArgs>),
+    /// Do exactly what a saved plan says; refuse when backup or target have changed since.
+    ///
+    /// Example: landfall restore apply plan.json
+    Apply(Box<ApplyArgs>),
+    /// Plan and apply in one go.
+    ///
+    /// Running the same restore again does what is missing and touches nothing that is done.
+    ///
+    /// Example: landfall restore run nightly --location main --include-namespaces shop
+    Run(Box<RunArgs>),
+    /// List restores.
+    Get(manage::GetArgs),
+    /// Show one restore.
+    Describe(manage::NameArgs),
+    /// Print a restore's log.
+    Logs(manage::NameArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The backup; taken from the manifest with --from-file.
+    #[arg(required_unless_present = "from_file")]
+    backup: Option<String>,
+    /// Name of the restore; the backup's name by default.
+    #[arg(long)]
+    name: Option<String>,
+    /// Read a velero.io/v1 Restore from a file; - is stdin. Selection flags cannot be mixed with it.
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
+    #[command(flatten)]
+    selection: flags::SelectionFlags,
+    #[command(flatten)]
+    settings: flags::SettingFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Where the backup is: a location's name, file:///directory or s3://bucket/prefix.
+    #[arg(long)]
+    location: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// Folder for temporary files; needs room for all objects of the backup, twice.
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    temp_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    place: Place,
+    /// Save the plan, to be applied later.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Show what changes in these objects: kind/name or kind/namespace/name; "all" for every one.
+    #[arg(long, value_name = "OBJECT")]
+    diff: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    plan: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    settings: flags::SettingFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    place: Place,
+    /// Only show the plan; the same as `restore plan`.
+    #[arg(long)]
+    dry_run: bool,
+    /// Go no further when something is blocked.
+    #[arg(long)]
+    stop_when_blocked: bool,
+}
+
+/// A restore, resolved: what, from where, into what, with which settings.
+struct Resolved {
+    request: RestoreRequest,
+    spec: RestoreSpec,
+    conversions: versions::Options,
+    modifiers: Vec<ModifierRule>,
+    settings: std::collections::BTreeMap<String, String>,
+    outside: Outside,
+    folder: tempfile::TempDir,
+    uid: String,
+}
+
+pub(crate) async fn run(command: RestoreCommand, context: Context) -> Outcome {
+    match command {
+        RestoreCommand::Plan(args) => plan(*args, &context).await,
+        RestoreCommand::Apply(args) => apply(*args, &context).await,
+        RestoreCommand::Run(args) => restore(*args, &context).await,
+        RestoreCommand::Get(args) => manage::get(&args, &context).await,
+        RestoreCommand::Describe(args) => manage::describe(&args, &context).await,
+        RestoreCommand::Logs(args) => manage::logs(&args, &context).await,
+    }
+}
+
+async fn plan(args: PlanArgs, context: &Context) -> Outcome {
+    let resolved = resolve(&args.source, &args.place, context).await?;
+    let bars = Bars::new(context.printer);
+    let opened = open(&resolved, &bars).await?;
+    let planned = resolved.plan(&opened, args.out.is_some() || context.printer.is_for_programs(), &bars).await?;
+    if let Some(out) = &args.out {
+        let text = serde_json::to_vec_pretty(&planned.file).context("failed to encode the plan")?;
+        std::fs::write(out, text).with_context(|| format!("failed to write {}", out.display()))?;
+        context.printer.say(&format!("plan written to {}; apply it with `landfall restore apply`", out.display()));
+    }
+    show_plan(&planned, &opened, &args.diff, context)
+}
+
+async fn restore(args: RunArgs, context: &Context) -> Outcome {
+    let resolved = resolve(&args.source, &args.place, context).await?;
+    let bars = Bars::new(context.printer);
+    let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
+    let opened = open(&resolved, &bars).await?;
+    let planned = resolved.plan(&opened, args.dry_run && context.printer.is_for_programs(), &bars).await?;
+    if args.dry_run {
+        return show_plan(&planned, &opened, &[], context);
+    }
+    if args.stop_when_blocked && planned.file.counts().blocked > 0 {
+        return show_plan(&planned, &opened, &[], context);
+    }
+    resolved.act(&opened, planned, &bars, context).await
+}
+
+async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
+    let bytes = std::fs::read(&args.plan).with_context(|| format!("failed to read {}", args.plan.display()))?;
+    let saved = PlanFile::read(&bytes).with_context(|| format!("failed to read {}", args.plan.display()))?;
+    let spec = RestoreSpec { backup_name: saved.request.backup.clone(), ..RestoreSpec::default() };
+    let settings = flags::Shaping::from_saved(&saved.settings, &args.settings)?;
+    let resolved = resolve_with(saved.request.clone(), spec, settings, &args.place, context).await?;
+    let bars = Bars::new(context.printer);
+    let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
+    let opened = open(&resolved, &bars).await?;
+    let planned = resolved.plan(&opened, true, &bars).await?;
+    engine::restore::same_plan(&saved, &planned.file)?;
+    resolved.act(&opened, planned, &bars, context).await
+}
+
+impl Resolved {
+    fn job(&self, digests: bool) -> RestoreJob<'_> {
+        RestoreJob {
+            request: &self.request,
+            spec: &self.spec,
+            conversions: &self.conversions,
+            modifiers: &self.modifiers,
+            rewrite: None,
+            settings: self.settings.clone(),
+            uid: &self.uid,
+            folder: self.folder.path(),
+            digests,
+        }
+    }
+
+    async fn plan(&self, opened: &OpenedBackup, digests: bool, bars: &Bars) -> Result<PlannedRestore, RestoreError> {
+        engine::restore::plan(&self.outside, &self.job(digests), opened, bars).await
+    }
+
+    async fn act(&self, opened: &OpenedBackup, planned: PlannedRestore, bars: &Bars, context: &Context) -> Outcome {
+        let outcome = engine::restore::act(&self.outside, &self.job(false), opened, planned, bars).await;
+        context.printer.value(&outcome, show::outcome)?;
+        Ok(if outcome.phase == "Completed" { Exit::Good } else { Exit::NotGood })
+    }
+}
+
+async fn resolve(source: &Source, place: &Place, context: &Context) -> Result<Resolved, Failure> {
+    let (name, spec) = match &source.from_file {
+        Some(path) => {
+            if source.selection.any() {
+                return Err(Failure::usage("flags that say what to restore cannot be mixed with --from-file"));
+            }
+            let text = super::read_input(path)?;
+            let written = spec_from_yaml::<RestoreSpec>(&text, "Restore")
+                .map_err(|error| Failure::from(error).exit(Exit::Usage))?;
+            (source.name.clone().unwrap_or(written.name), written.spec)
+        }
+        None => {
+            let backup = source.backup.clone().unwrap_or_default();
+            (source.name.clone().unwrap_or_else(|| backup.clone()), source.selection.spec(backup)?)
+        }
+    };
+    let mut request = spec.request(&name)?;
+    source.selection.beyond_velero(&mut request);
+    let shaping = flags::Shaping::from_flags(&source.settings)?;
+    resolve_with(request, spec, shaping, place, context).await
+}
+
+async fn resolve_with(
+    mut request: RestoreRequest,
+    spec: RestoreSpec,
+    shaping: flags::Shaping,
+    place: &Place,
+    context: &Context,
+) -> Result<Resolved, Failure> {
+    if request.resource_modifiers.is_none() {
+        request.resource_modifiers = shaping.modifiers;
+    }
+    let modifiers = match &request.resource_modifiers {
+        Some(text) => modifier::parse(text).map_err(|error| Failure::from(error).exit(Exit::Usage))?,
+        None => Vec::new(),
+    };
+    let location = locations::open(&context.settings, place.location.as_deref()).await?;
+    let cluster = place.cluster.connect(&context.settings).await?;
+    Ok(Resolved {
+        request,
+        spec,
+        conversions: shaping.conversions,
+        modifiers,
+        settings: shaping.settings,
+        outside: Outside { cluster, store: location.store, clock: Arc::new(SystemClock) },
+        folder: super::temp_folder(place.temp_dir.as_deref())?,
+        uid: uuid::Uuid::new_v4().to_string(),
+    })
+}
+
+async fn open(resolved: &Resolved, bars: &Bars) -> Result<OpenedBackup, Failure> {
+    let Resolved { request, outside, folder, .. } = resolved;
+    Ok(engine::restore::open(outside, &request.backup, &request.labels, folder.path(), bars).await?)
+}
+
+fn show_plan(planned: &PlannedRestore, opened: &OpenedBackup, diff: &[String], context: &Context) -> Outcome {
+    let _ = opened;
+    context.printer.value(&planned.file, |file| show::plan(file, diff, context.printer.verbose))?;
+    Ok(if planned.file.counts().blocked > 0 { Exit::Decision } else { Exit::Good })
+}
