@@ -23,6 +23,8 @@ pub(crate) const VERSION_1_HINT: &str =
 /// What servers answer with 500 although it is the request that is wrong.
 const FINAL: &[&str] = &["resourceVersion should not be set on objects to be created"];
 
+const TERMINATING: &str = "because it is being terminated";
+
 /// The parts of `metav1.Status` that are looked at; whatever else is in it, or missing, does not matter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -56,8 +58,9 @@ pub(crate) fn refusal(code: StatusCode, headers: &HeaderMap, body: &[u8]) -> Por
         return PortError::new(kind_of(code, None), cut(&message)).with_retry_after(retry_after(headers, None));
     };
     let details = status.details.unwrap_or_default();
-    let terminating =
-        details.causes.iter().flatten().any(|cause| cause.reason.as_deref() == Some("NamespaceTerminating"));
+    // Old servers (1.16) say it in the message only.
+    let terminating = details.causes.iter().flatten().any(|c| c.reason.as_deref() == Some("NamespaceTerminating"))
+        || (code == StatusCode::FORBIDDEN && status.message.as_deref().is_some_and(|m| m.ends_with(TERMINATING)));
     let reason = match status.reason.as_deref() {
         // Not a matter of permissions: the namespace is on its way out.
         _ if terminating => Some("NamespaceTerminating"),
@@ -205,6 +208,9 @@ mod tests {
             [{"reason": "NamespaceTerminating", "message": "y", "field": "metadata.namespace"}]}}),
         );
         assert_eq!((error.kind, error.reason.as_deref()), (ErrorKind::Conflict, Some("NamespaceTerminating")));
+        let message = "forbidden: unable to create new content in namespace x because it is being terminated";
+        let old = refused(403, json!({"kind": "Status", "reason": "Forbidden", "message": message}));
+        assert_eq!((old.kind, old.reason.as_deref()), (ErrorKind::Conflict, Some("NamespaceTerminating")));
     }
 
     #[test]
