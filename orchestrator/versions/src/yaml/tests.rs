@@ -242,6 +242,37 @@ spec:
     assert_eq!(read["spec"]["defaultBackend"]["service"]["port"]["number"], 80);
 }
 
+#[test]
+fn every_golden_conversion_can_be_written_in_every_notation() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../../tests/fixtures/api-versions-golden.json")).unwrap();
+    for case in golden["conversions"].as_array().unwrap() {
+        let (input, served) = (&case["input"], &case["served"]);
+        for list_indent in [0, 2] {
+            let style = write::Style { text: "", newline: "\n", list_indent };
+            let block = format!("# head\n---\n{}\n# tail\n", style.block(input, None).join("\n"));
+            let flow = style.flow(input);
+            for (text, is_json) in [
+                (block.replace('\n', "\r\n"), false),
+                (block, false),
+                (flow, false),
+                (input.to_string(), true),
+                (style.json(input, None, ""), true),
+            ] {
+                let root = tree::parse(&text).unwrap().unwrap();
+                let rewritten = edit::rewrite(&text, &root, input, served, is_json);
+                let Some(rewritten) = rewritten else { panic!("{} cannot be written into\n{text}", case["name"]) };
+                assert_eq!(tree::parse(&rewritten).unwrap().unwrap().to_value(), *served);
+                assert_eq!(rewritten.contains("# head"), text.contains("# head"));
+                assert_eq!(rewritten.contains("# tail"), text.contains("# tail"));
+                if is_json {
+                    assert_eq!(serde_json::from_str::<Value>(&rewritten).unwrap(), *served);
+                }
+            }
+        }
+    }
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;
