@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{GroupVersion, ItemFacts, OwnerFact};
+use model::{GroupVersion, OwnerFact};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -44,11 +44,6 @@ impl BodyFacts {
     /// The version without its group.
     pub fn version(&self) -> String {
         GroupVersion::parse(&self.api_version).version
-    }
-
-    /// The facts of an item whose bodies are at hand in these versions, the preferred one first.
-    pub fn into_item_facts(self, versions: Vec<String>) -> ItemFacts {
-        ItemFacts { kind: self.kind, versions, labels: self.labels, owners: self.owners }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The files beside the archive, with the exact keys of Velero's.
 //!
-//! Only their content; which of them lie where in a bucket is `store::layout`'s business. Custom resources among them
+//! Only their content; which of them lie where in a bucket is `engine::bucket`'s business. Custom resources among them
 //! are `Manifest`s. Every file but `velero-backup.json` is gzipped; an absent file means the same as an empty one.
 
 pub mod go_time;

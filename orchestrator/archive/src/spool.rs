@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use model::{ItemId, ItemIndex};
+use model::ItemId;
 use sha2::{Digest, Sha256};
 
 use crate::caps::Caps;
@@ -47,7 +47,7 @@ pub struct StoredItem {
 pub enum Trouble {
     /// A file that is no object.
     UnknownFile { path: String },
-    /// The body does not read as an object; the item is not in the index.
+    /// A body does not read as an object and is not kept; the item is in the index if another body of it is good.
     BadBody { item: ItemId, why: String },
     /// The body names another object than its path does.
     OtherIdentity { item: ItemId, says: String },
@@ -77,30 +77,22 @@ impl Spool {
         let mut unpacking =
             Unpacking { out, offset: 0, copies: BTreeMap::new(), bad: BTreeSet::new(), troubles: Vec::new() };
         let mut body = Vec::new();
+        let mut last = Vec::new();
+        let mut sha256 = [0; 32];
+        let mut is_first = true;
         let summary = ArchiveReader::new(archive, caps).for_each(|entry, reader| {
             body.clear();
             reader.read_to_end(&mut body).map_err(ArchiveError::Read)?;
-            unpacking.take(entry, &body, &mut observe)
+            // The two copies of an object lie side by side, and comparing is far cheaper than digesting.
+            if is_first || body != last {
+                sha256 = Sha256::digest(&body).into();
+            }
+            is_first = false;
+            unpacking.take(entry, &body, sha256, &mut observe)?;
+            std::mem::swap(&mut body, &mut last);
+            Ok::<_, ArchiveError>(())
         })?;
         unpacking.finish(summary)
-    }
-
-    /// Unpacks an archive and keeps the facts of each item, of its preferred version where there is one.
-    pub fn unpack_indexed(archive: impl Read, out: impl Write, caps: Caps) -> Result<(Self, ItemIndex), ArchiveError> {
-        let mut index = ItemIndex::new();
-        let spool = Self::unpack(archive, out, caps, |entry, facts, _| {
-            let is_better = !matches!(entry.path.version, StoredVersion::Other(_));
-            if is_better || !index.contains_key(&entry.path.item) {
-                index.insert(entry.path.item.clone(), facts.clone().into_item_facts(Vec::new()));
-            }
-        })?;
-        for (item, stored) in &spool.items {
-            if let Some(facts) = index.get_mut(item) {
-                facts.versions = stored.bodies.iter().map(|body| body.version.clone()).collect();
-            }
-        }
-        index.retain(|item, _| spool.items.contains_key(item));
-        Ok((spool, index))
     }
 }
 
@@ -165,10 +157,10 @@ impl<W: Write> Unpacking<W> {
         &mut self,
         entry: &Entry,
         body: &[u8],
+        sha256: [u8; 32],
         observe: &mut impl FnMut(&Entry, &BodyFacts, &[u8]),
     ) -> Result<(), ArchiveError> {
         let item = &entry.path.item;
-        let sha256: [u8; 32] = Sha256::digest(body).into();
         // The second copy of a body costs no second place.
         let twin = self.copies.get(item).and_then(|copies| copies.twin(&entry.path.version, &sha256));
         let (span, says_version) = match twin {

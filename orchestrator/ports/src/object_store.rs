@@ -1,6 +1,6 @@
 //! A bucket: keys and bytes, on S3, on disk or in memory.
 //!
-//! Knows nothing of backups; where a backup's files lie is `store::layout`'s business.
+//! Knows nothing of backups; where a backup's files lie is `engine::bucket`'s business.
 
 use std::fmt;
 use std::path::PathBuf;

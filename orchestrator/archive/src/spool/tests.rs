@@ -8,7 +8,7 @@ use std::io::Seek;
 
 #[test]
 fn two_copies_become_one_body() {
-    let (spool, index, reader) = unpack(&[
+    let (spool, facts, reader) = unpack(&[
         ("resources/pods/namespaces/shop/web.json", POD),
         ("resources/pods/v1-preferredversion/namespaces/shop/web.json", POD),
         ("resources/pods/v2/namespaces/shop/web.json", POD_V2),
@@ -20,9 +20,9 @@ fn two_copies_become_one_body() {
     assert_eq!(reader.read(stored.in_version("v2").unwrap().span).unwrap(), POD_V2.as_bytes());
     assert_eq!(spool.troubles, []);
     assert_eq!(spool.summary.copies, 3);
-    let facts = &index[&pod()];
-    assert_eq!((facts.kind.as_str(), facts.versions.as_slice()), ("Pod", &["v1".to_owned(), "v2".to_owned()][..]));
-    assert_eq!(facts.labels["app"], "web");
+    let seen: Vec<_> = facts.iter().map(|facts| (facts.api_version.as_str(), facts.kind.as_str())).collect();
+    assert_eq!(seen, [("v1", "Pod"), ("v2", "Pod")]);
+    assert_eq!(facts[0].labels["app"], "web");
 }
 
 #[test]
@@ -32,17 +32,16 @@ fn the_order_of_the_copies_does_not_matter() {
         ("resources/pods/v1-preferredversion/namespaces/shop/web.json", POD),
         ("resources/pods/namespaces/shop/web.json", POD),
     ];
-    let (spool, index, reader) = unpack(&entries);
+    let (spool, facts, reader) = unpack(&entries);
     assert_eq!(spool.items[&pod()].bodies.len(), 2);
     assert_eq!(reader.read(spool.items[&pod()].best().unwrap().span).unwrap(), POD.as_bytes());
-    assert_eq!(index[&pod()].labels["app"], "web");
+    assert_eq!(facts.len(), 2);
 }
 
 #[test]
 fn without_version_directories_the_body_says_its_version() {
-    let (spool, index, _) = unpack(&[("resources/pods/namespaces/shop/web.json", POD)]);
+    let (spool, _, _) = unpack(&[("resources/pods/namespaces/shop/web.json", POD)]);
     assert_eq!(spool.items[&pod()].best().unwrap().version, "v1");
-    assert_eq!(index[&pod()].versions, ["v1"]);
 }
 
 #[test]
@@ -66,7 +65,7 @@ fn copies_that_differ_are_reported_and_the_plain_one_counts() {
 
 #[test]
 fn trouble_with_one_item_leaves_the_others() {
-    let (spool, index, _) = unpack(&[
+    let (spool, facts, _) = unpack(&[
         ("resources/pods/namespaces/shop/web.json", POD),
         ("resources/pods/namespaces/shop/broken.json", "{"),
         ("resources/pods/v1-preferredversion/namespaces/shop/broken.json", "{"),
@@ -79,7 +78,7 @@ fn trouble_with_one_item_leaves_the_others() {
     assert_eq!(said[1], "the body of pods shop/other says that it is \"shop/web\"");
     assert_eq!(said[2], "\"notes.txt\" is not an object");
     assert_eq!(spool.items.len(), 2);
-    assert_eq!(index.len(), 2);
+    assert_eq!(facts.len(), 2);
 }
 
 #[test]
@@ -116,11 +115,13 @@ fn pod() -> ItemId {
     ItemId::namespaced(GroupResource::parse("pods"), "shop", "web")
 }
 
-fn unpack(entries: &[(&str, &str)]) -> (Spool, ItemIndex, SpoolReader) {
+fn unpack(entries: &[(&str, &str)]) -> (Spool, Vec<BodyFacts>, SpoolReader) {
     let mut file = tempfile::tempfile().unwrap();
-    let (spool, index) = Spool::unpack_indexed(archive(entries).as_slice(), &file, Caps::default()).unwrap();
+    let mut observed = Vec::new();
+    let observe = |_: &Entry, facts: &BodyFacts, _: &[u8]| observed.push(facts.clone());
+    let spool = Spool::unpack(archive(entries).as_slice(), &file, Caps::default(), observe).unwrap();
     file.rewind().unwrap();
-    (spool, index, SpoolReader::new(file))
+    (spool, observed, SpoolReader::new(file))
 }
 
 fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
