@@ -67,6 +67,23 @@ pub fn is_region(text: &str) -> bool {
         && (REGION_STARTS.contains(&format!("{start}-").as_str()) || start.starts_with("eusc-"))
 }
 
+/// `use1` for `us-east-1`, as zone ids and ElastiCache's hosts write it.
+pub fn region_code(region: &str) -> Option<String> {
+    if !is_region(region) {
+        return None;
+    }
+    let (head, digit) = region.rsplit_once('-')?;
+    let (start, place) = head.rsplit_once('-')?;
+    let short = match place {
+        "northeast" => "ne",
+        "northwest" => "nw",
+        "southeast" => "se",
+        "southwest" => "sw",
+        other => other.get(..1)?,
+    };
+    Some(format!("{}{short}{digit}", start.replace('-', "")))
+}
+
 /// `us-east-1a`, or the local zone `us-west-2-lax-1a`.
 pub fn is_zone(text: &str) -> bool {
     let Some(rest) = text.strip_suffix(|c: char| c.is_ascii_lowercase()) else { return false };
@@ -200,6 +217,9 @@ mod tests {
             assert!(!is_zone(region), "{region}");
         }
         assert!(is_zone("us-west-2-lax-1a"));
+        for (region, code) in [("us-east-1", "use1"), ("ap-northeast-2", "apne2"), ("eu-central-1", "euc1")] {
+            assert_eq!(region_code(region).as_deref(), Some(code));
+        }
         for other in ["us-east", "east-1", "foo-east-1", "us-up-1", "us-east-1a", "us-east-", ""] {
             assert!(!is_region(other), "{other}");
         }

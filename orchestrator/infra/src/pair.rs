@@ -114,6 +114,13 @@ pub fn pair(source: Side, target: Side, map: Option<&MapFile>) -> Result<Pairs, 
             chosen.insert(key, candidate);
             continue;
         };
+        let is_better =
+            first.pair.confidence == Confidence::Inferred && candidate.pair.confidence == Confidence::Certain;
+        if is_better && !candidate.folded {
+            ambiguous.remove(&key);
+            chosen.insert(key, candidate);
+            continue;
+        }
         if first.pair.target == candidate.pair.target || first.pair.by == Method::Map {
             continue;
         }

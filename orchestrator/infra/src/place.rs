@@ -74,6 +74,11 @@ impl<'a> Path<'a> {
             .unwrap_or_default()
     }
 
+    fn outermost(&self) -> &'a str {
+        let keys = self.outwards().filter_map(|path| if let Step::Key(key) = path.step { Some(key) } else { None });
+        keys.last().unwrap_or_default()
+    }
+
     fn has_key(&self, key: &str) -> bool {
         self.outwards().any(|path| path.step == Step::Key(key))
     }
@@ -102,7 +107,8 @@ pub fn place_of(group: &str, kind: &str, path: &Path, text: &str) -> Place {
         return place;
     }
     if path.has_key("labels") && path.has_key("metadata") {
-        return Place { typed: !tables::label_names(last).is_empty(), names: tables::label_names(last) };
+        let names = tables::label_names(last);
+        return Place { typed: !names.is_empty() || tables::REGION_KEYS.contains(&last), names };
     }
     if last == "value" && path.has_key("env") {
         return match path.sibling("name").and_then(tables::environment) {
@@ -128,7 +134,7 @@ pub fn place_of(group: &str, kind: &str, path: &Path, text: &str) -> Place {
         }
         "Service" => matches!(last, "loadBalancerIP" | "loadBalancerSourceRanges" | "externalName"),
         "Ingress" => last == "host" || path.has_key("tls"),
-        _ => tables::is_typed_group(group) && !path.has_key("metadata"),
+        _ => tables::is_typed_group(group) && path.outermost() != "metadata",
     };
     if typed_kind {
         // Volumes carry their zone and their source in fields of the driver's own.

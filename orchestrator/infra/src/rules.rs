@@ -1,7 +1,7 @@
 //! The user's own rules: which objects, which field, and what to do with it.
 //!
 //! Values of both contracts are at hand as `${contract.<key>}` (the target's) and `${source.<key>}`. Rules run before the
-//! general rewrite; they never touch a Secret's value in what they report.
+//! transforms, so that they can settle what a transform would block; what they report shows no Secret's value.
 
 pub mod format;
 mod substitute;

@@ -5,6 +5,7 @@
 //! nothing. What the source's own cluster left in a body (status, uids, node names) is `restore`'s to reset.
 
 mod add_on_objects;
+mod argo_clusters;
 mod auto_mode;
 mod aws_auth;
 mod cert_manager;
@@ -28,6 +29,7 @@ mod load_balancer_annotations;
 mod load_balancer_resources;
 mod load_balancer_state;
 mod pod_identity;
+pub mod preparing;
 pub mod reference;
 mod registry_secrets;
 mod s3_volumes;
@@ -42,6 +44,7 @@ mod zones;
 use infra::InfraPair;
 use model::{Blocked, Change, Finding, Manifest, Reason};
 
+pub use preparing::InfraRewrite;
 pub use reference::reference;
 
 /// What a transform may know of an object before it looks into it.
@@ -104,6 +107,7 @@ pub const TRANSFORMS: &[&dyn Transform] = &[
     &keda::TRANSFORM,
     &external_secrets::TRANSFORM,
     &secrets_store::SecretsStore,
+    &argo_clusters::ArgoClusters,
     &image_registries::ImageRegistries,
     &auto_mode::AutoMode,
     &general::General,

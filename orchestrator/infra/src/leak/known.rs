@@ -50,6 +50,10 @@ impl Known {
             .filter(|v| !allowed.contains(v.source.as_str()) && !allowed.contains(v.pair.source.as_str()))
             .map(|v| (v.source, v.class, v.pair.key.clone()))
             .collect();
+        // ElastiCache and others write a region's code into their hosts instead of its name.
+        let code =
+            source.body().region.as_deref().filter(|region| !allowed.contains(region)).and_then(grammar::region_code);
+        entries.extend(code.map(|code| (code, ValueClass::Region, "region".to_owned())));
         entries.sort();
         let mut values: Vec<Value> = Vec::new();
         for (text, class, key) in entries {
@@ -129,6 +133,8 @@ impl Known {
                         let span = grammar::host_around(text, range.start);
                         if grammar::host_kind(&text[span.clone()]).is_some() && is_label(text, &span, &range) {
                             (span, format!("a host with the source's {key}"))
+                        } else if *class == ValueClass::Region && !value.text.contains('-') {
+                            return None;
                         } else {
                             is_whole_word(text, &range).then(|| (range.clone(), format!("the source's {key}")))?
                         }

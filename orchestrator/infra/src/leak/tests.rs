@@ -79,6 +79,7 @@ fn a_planted_leak_of_every_class_is_found() {
         "fs-1.fsx.us-east-1.amazonaws.com",
         "a.execute-api.us-east-1.amazonaws.com",
         "mesh.aos.us-east-1.on.aws",
+        "other.abc123.ng.0001.use1.cache.amazonaws.com",
     ] {
         assert_eq!(free(&format!("see \"{planted}\", please")), [planted]);
     }

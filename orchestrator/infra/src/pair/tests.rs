@@ -192,3 +192,17 @@ fn a_yaml_bomb_is_an_error() {
         Err(MapError::Yaml { .. })
     ));
 }
+
+#[test]
+fn a_certain_pair_replaces_an_inferred_one() {
+    let role = |name: &str, account: &str| {
+        json!({"mode": "managed", "type": "aws_acm_certificate", "name": name, "instances": [{"attributes": {
+            "arn": format!("arn:aws:acm:eu-west-1:{account}:certificate/{name}"), "domain_name": "shop.example.com"}}]})
+    };
+    let (source, target) = (state(json!([role("web", "111122223333")])), state(json!([role("web", "444455556666")])));
+    let (from, to) = (crate::state::derive::contract(&source), crate::state::derive::contract(&target));
+    let side = |contract, state| Side { contract: Some(contract), state: Some(state) };
+    let pairs = pair(side(&from, &source), side(&to, &target), None).unwrap();
+    let found = of(&pairs, "arn:aws:acm:eu-west-1:111122223333:certificate/web").unwrap();
+    assert_eq!((found.by, found.confidence), (Method::Address, Confidence::Certain));
+}

@@ -64,10 +64,9 @@ impl Transform for StorageClasses {
         let mut edit = Edit::new(manifest, infra);
         for key in keys {
             let pointer = pointer::join(["parameters", &key]);
-            if key.eq_ignore_ascii_case("kmsKeyId") {
-                if let Some(arn) = class.and_then(|class| class.kms_key_arn.clone()) {
-                    edit.set(&pointer, arn, &format!("storage_classes.{name}.kms_key_arn by contract key"));
-                }
+            let described = class.and_then(|class| class.kms_key_arn.clone());
+            if let Some(arn) = described.filter(|_| key.eq_ignore_ascii_case("kmsKeyId")) {
+                edit.set(&pointer, arn, &format!("storage_classes.{name}.kms_key_arn by contract key"));
             }
             edit.rewrite(&pointer);
             if key.eq_ignore_ascii_case("subnetId") || key.eq_ignore_ascii_case("securityGroupIds") {

@@ -315,3 +315,35 @@ mod cases {
         assert_eq!(service.get("/metadata/annotations"), None);
     }
 }
+
+mod preparing_bodies {
+    use super::*;
+    use crate::restore::prepare::Rewrite;
+    use infra::Rules;
+    use model::{GroupResource, ItemId};
+
+    #[test]
+    fn rules_settle_what_a_transform_would_block() {
+        let infra = platform();
+        let text = r#"
+version: 1
+rules:
+  - { name: drop-pin, match: { kind: Ingress }, at: /metadata/annotations/alb.ingress.kubernetes.io~1security-groups, remove: true }
+  - { name: idle, match: { kind: Pod }, at: /spec/x, set: "${contract.region}" }
+"#;
+        let rules = Rules::parse(text, Some(&infra.source), Some(&infra.target)).unwrap();
+        let body = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a, namespace: b, annotations: {alb.ingress.kubernetes.io/security-groups: sg-0eeeeeeeeeeeeeeee, note: sg-0eeeeeeeeeeeeeeee}}}";
+        let item = ItemId::namespaced(GroupResource::parse("ingresses.networking.k8s.io"), "b", "a");
+        let blocked = InfraRewrite::new(&infra, None).rewrite(&item, &mut manifest(body));
+        assert_eq!(blocked.blocked.unwrap().reason.code, "no-counterpart");
+        let rewrite = InfraRewrite::new(&infra, Some(&rules));
+        let done = rewrite.rewrite(&item, &mut manifest(body));
+        assert_eq!((done.blocked, done.held_back), (None, None));
+        assert_eq!(done.changes[0].because, "rule drop-pin");
+        assert_eq!(done.leaks[0].item, Some(item));
+        assert_eq!(done.leaks[0].reason.code, "unknown-identifier");
+        let unmatched = rewrite.unmatched_rules();
+        assert_eq!(unmatched.len(), 1);
+        assert!(unmatched[0].reason.message.contains("idle"));
+    }
+}

@@ -93,7 +93,7 @@ impl Transform for Zones {
                 for member in left.iter().rev() {
                     edit.remove(member, "the zone has no counterpart, and others remain");
                 }
-            } else {
+            } else if !pointer.contains("/preferredDuringScheduling") {
                 edit.require(&pointer, "the zone", HINT)?;
             }
         }
