@@ -38,6 +38,7 @@ from werkzeug.serving import make_server
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.responses.monitoring import Monitoring
 from moto.eks.responses import EKSResponse
 from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase, PermissionResult
 from moto.kms import models as kms_models
@@ -468,6 +469,23 @@ def name_what_is_asked_for():
     S3_ACTIONS["BUCKET"]["HEAD"]["DEFAULT"] = "ListBucket"
 
 
+def answer_monitoring():
+    """Moto has no detailed monitoring of instances, and the provider retries its error for minutes."""
+
+    def answered(state):
+        def answer(response):
+            instances = "".join(
+                f"<item><instanceId>{instance}</instanceId><monitoring><state>{state}</state></monitoring></item>"
+                for instance in response._get_param("InstanceIds", [])
+            )
+            return f'<{response._get_action()}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instancesSet>{instances}</instancesSet></{response._get_action()}Response>'
+
+        return answer
+
+    Monitoring.monitor_instances = answered("pending")
+    Monitoring.unmonitor_instances = answered("disabling")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
@@ -477,6 +495,7 @@ def main():
     use_real_key_ids()
     ignore_conditions()
     name_what_is_asked_for()
+    answer_monitoring()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
