@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::clock::{FakeClock, lock};
 
+mod admit;
 mod answers;
 mod crd;
 mod fault;
