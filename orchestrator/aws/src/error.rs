@@ -88,10 +88,10 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
             return Some(found);
         }
         // An I/O error hides what it wraps from `source`.
-        if let Some(found) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
-            if let Some(found) = find::<T>(found) {
-                return Some(found);
-            }
+        if let Some(wrapped) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref())
+            && let Some(found) = find::<T>(wrapped)
+        {
+            return Some(found);
         }
         next = error.source();
     }

@@ -71,7 +71,10 @@ impl S3Store {
             let mut config = aws_sdk_s3::config::Builder::from(aws.sdk())
                 .region(region.clone())
                 .force_path_style(settings.path_style);
-            config.set_endpoint_url(endpoint.cloned().or_else(|| aws.sdk().endpoint_url().map(str::to_owned)));
+            // Without one of its own a store keeps what the environment or the profile names.
+            if let Some(endpoint) = endpoint {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
             if settings.without_checksums {
                 config = config
                     .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

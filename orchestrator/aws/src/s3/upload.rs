@@ -197,10 +197,10 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if self.is_open {
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                drop(runtime.spawn(self.abort()));
-            }
+        if self.is_open
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            drop(runtime.spawn(self.abort()));
         }
     }
 }
@@ -213,7 +213,7 @@ mod tests {
     fn any_size_fits_the_number_of_parts() {
         for size in [SINGLE + 1, 100 * MIB, 80_000 * MIB, 5 * 1024 * 1024 * MIB] {
             let part = part_size(size);
-            assert!(size.div_ceil(part) <= 10_000 && part >= PART && part <= 5 * 1024 * MIB, "{size}");
+            assert!(size.div_ceil(part) <= 10_000 && (PART..=5 * 1024 * MIB).contains(&part), "{size}");
         }
         assert_eq!(part_size(SINGLE + 1), PART);
     }

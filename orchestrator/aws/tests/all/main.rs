@@ -1,5 +1,7 @@
 //! S3 against a real server on loopback. AWS itself is not reached.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
 mod eks;
 mod faults;
 mod s3;
