@@ -237,13 +237,11 @@ fn prune(map: &mut Map<String, Value>, path: &mut Vec<String>, notes: &mut Vec<F
 /// Deserialises section by section and entry by entry, so that an error names the place.
 fn typed(map: Map<String, Value>, newer: bool, notes: &mut Vec<Finding>) -> Result<DrContract, ContractError> {
     let shape = serde_json::from_value::<DrContract>(Value::Object(map.clone()));
-    let known = schema();
-    for name in map.keys() {
-        if known.pointer("/properties").is_some_and(|p| p.get(name).is_none()) && !newer {
-            let message =
-                format!("{name} is not part of the contract and is ignored; put strings of your own under extra");
-            notes.push(note(Severity::Warning, "unknown-section", Some(&model::pointer::push("", name)), message));
-        }
+    if let Ok(body) = &shape
+        && !newer
+    {
+        let read = serde_json::to_value(body).unwrap_or_default();
+        unread(&Value::Object(map.clone()), &read, &mut Vec::new(), notes);
     }
     shape.map_err(|source| {
         for (section, value) in &map {
@@ -261,6 +259,30 @@ fn typed(map: Map<String, Value>, newer: bool, notes: &mut Vec<Finding>) -> Resu
         }
         ContractError::Shape { at: "the contract".to_owned(), source }
     })
+}
+
+/// Warns of fields that reading dropped, which is how a misspelt one shows.
+fn unread(written: &Value, read: &Value, path: &mut Vec<String>, notes: &mut Vec<Finding>) {
+    let (Value::Object(written), Value::Object(read)) = (written, read) else { return };
+    // An alias is read under its own name.
+    let is_alias = |name: &str| matches!(name, "provider" | "instance_id");
+    for (name, value) in written {
+        path.push(name.clone());
+        match read.get(name) {
+            Some(read) => unread(value, read, path, notes),
+            None if is_alias(name)
+                || value.as_object().is_some_and(Map::is_empty)
+                || value.as_array().is_some_and(Vec::is_empty) => {}
+            None => {
+                let key = values::key(&path.iter().map(String::as_str).collect::<Vec<_>>());
+                let message =
+                    format!("{key} is not part of the contract and is ignored; put strings of your own under extra");
+                let pointer = model::pointer::join(path.iter().map(String::as_str));
+                notes.push(note(Severity::Warning, "unknown-field", Some(&pointer), message));
+            }
+        }
+        path.pop();
+    }
 }
 
 fn alone(section: &str, value: Value) -> Result<DrContract, serde_json::Error> {

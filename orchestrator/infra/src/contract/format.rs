@@ -114,7 +114,9 @@ pub struct Cluster {
     pub cluster_security_group_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_security_group_id: Option<String>,
-    /// The role that nodes run as, for Karpenter's node classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_role_arn: Option<String>,
+    /// The role that nodes run as, for Karpenter's node classes; the ARN above says it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_role_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,7 +239,8 @@ pub struct FileSystem {
     /// Only FSx for Lustre has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mount_name: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "access_points")]
+    #[schemars(with = "BTreeMap<String, AccessPoint>")]
     pub access_points: Entries<String>,
 }
 
@@ -289,8 +292,11 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_url: Option<String>,
     /// For `ssm-port-forward`: the instance through which the API endpoint is reached.
+    #[serde(skip_serializing_if = "Option::is_none", alias = "instance_id")]
+    pub ssm_target: Option<String>,
+    /// For `direct`: a sandbox of this machine, which gives its own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance_id: Option<String>,
+    pub sandbox: Option<String>,
     /// A kubeconfig file, for clusters that are not reached through EKS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<String>,
@@ -308,12 +314,21 @@ pub enum ConnectionKind {
     SsmPortForward,
 }
 
+/// What keeps backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LocationKind {
+    #[serde(alias = "aws")]
+    S3,
+    /// A directory.
+    Disk,
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Location {
-    /// `aws` for S3, `disk` for a directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", alias = "provider")]
+    pub kind: Option<LocationKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -328,6 +343,22 @@ pub struct Location {
     pub path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_arn: Option<String>,
+}
+
+/// An access point's id, alone or as the field of an object.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum AccessPoint {
+    Id(String),
+    Object { id: String },
+}
+
+fn access_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Entries<String>, D::Error> {
+    let read = Entries::<AccessPoint>::deserialize(deserializer)?;
+    let id = |point| match point {
+        AccessPoint::Id(id) | AccessPoint::Object { id } => id,
+    };
+    Ok(read.into_iter().map(|(name, point)| (name, id(point))).collect())
 }
 
 /// Terraform turns a number into a string as soon as it shares a map with one, so both are read.

@@ -13,8 +13,8 @@ fn small() -> Value {
         "account_id": "111122223333",
         "cluster": {"name": "prod", "vpc_id": "vpc-0a1b2c3d4e5f60718", "node_security_group_id": null},
         "databases": {"orders": {"endpoint": "orders.c1.us-east-1.rds.amazonaws.com", "port": "5432"}},
-        "connection": {"kind": "ssm-port-forward", "instance_id": "i-0a1b2c3d4e5f60718"},
-        "locations": {"main": {"provider": "aws", "bucket": "backups", "prefix": "prod"}},
+        "connection": {"kind": "ssm-port-forward", "ssm_target": "i-0a1b2c3d4e5f60718"},
+        "locations": {"main": {"kind": "s3", "bucket": "backups", "prefix": "prod"}},
     })
 }
 
@@ -50,7 +50,7 @@ fn newer_majors_are_refused_and_newer_minors_read() {
     assert!(matches!(with(json!("0.9")), Err(ContractError::BadVersion { .. })));
     assert!(matches!(with(Value::Null), Err(ContractError::NoVersion)));
     assert_eq!(with(json!("1.7")).unwrap().validate(), []);
-    assert_eq!(with(json!(1)).unwrap().validate()[0].reason.code, "unknown-section");
+    assert_eq!(with(json!(1)).unwrap().validate()[0].reason.code, "unknown-field");
 }
 
 #[test]
@@ -111,4 +111,30 @@ fn the_schema_describes_every_section() {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
     assert_eq!(schema["required"], json!(["schema_version"]));
+}
+
+#[test]
+fn what_our_own_stacks_write_is_read_without_a_remark() {
+    let value = json!({
+        "schema_version": "1.0", "environment": "sandbox", "role": "recovery", "region": "eu-west-1", "account_id": "111122223333",
+        "partition": "aws", "connection": {"kind": "direct", "sandbox": "target", "kubeconfig": null, "context": null,
+            "proxy_url": null, "ssm_target": null},
+        "locations": {"main": {"kind": "disk", "path": "/var/backups", "bucket": null}},
+        "cluster": {"name": "target", "version": "1.36", "node_role_arn": "arn:aws:iam::111122223333:role/nodes", "compute": "sandbox"},
+        "network": {"azs": {}, "subnets": {}, "security_groups": {}, "nat_ips": []}, "workload_iam": {}, "kms": {},
+        "file_systems": {"shared": {"id": "fs-0a1b2c3d", "dns_name": null, "access_points": {"a": {"id": "fsap-0a1b2c3d"}}}},
+        "load_balancing": {"target_groups": {}, "certificates": {}, "waf": {}, "eips": []}, "dns": {"zones": {}}, "extra": {},
+    });
+    let contract = Contract::from_outputs(&outputs(value)).unwrap();
+    assert_eq!(contract.validate(), []);
+    assert_eq!(contract.get("file_systems.shared.access_points.a").as_deref(), Some("fsap-0a1b2c3d"));
+    assert_eq!(contract.body().locations["main"].kind, Some(format::LocationKind::Disk));
+}
+
+#[test]
+fn a_misspelt_field_is_remarked() {
+    let mut value = small();
+    value["cluster"]["nam"] = json!("prod");
+    let findings = Contract::from_value(&value).unwrap().validate();
+    assert_eq!(findings[0].pointer.as_deref(), Some("/cluster/nam"));
 }

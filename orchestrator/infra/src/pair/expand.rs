@@ -89,6 +89,10 @@ fn of_pair(pair: &Pair, context: &Context) -> Vec<Text> {
             for (s, t) in lists(source, target) {
                 token(s, t);
             }
+            // Some fields want a role's name and not its ARN.
+            if let (Some(s), Some(t)) = (role_name(source), role_name(target)) {
+                out.push((s.to_owned(), t.to_owned(), ValueClass::Name(NameKind::Role)));
+            }
         }
         ValueClass::Name(NameKind::Bucket) => {
             token(format!("s3://{source}"), format!("s3://{target}"));
@@ -122,6 +126,11 @@ fn of_pair(pair: &Pair, context: &Context) -> Vec<Text> {
     }
     out.retain(|(s, t, _)| !s.is_empty() && !t.is_empty());
     out
+}
+
+fn role_name(arn: &str) -> Option<&str> {
+    let arn = grammar::parse_arn(arn).filter(|arn| arn.service == "iam")?;
+    arn.resource.strip_prefix("role/")?.rsplit('/').next().filter(|name| !name.is_empty())
 }
 
 /// The long hexadecimal id at the end of a path, as an OIDC issuer has.
