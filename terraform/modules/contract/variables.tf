@@ -77,6 +77,11 @@ variable "connection" {
   }
 
   validation {
+    condition     = var.connection == null ? true : var.connection.kind != "ssm-port-forward" || var.connection.ssm_target != null
+    error_message = "connection.ssm_target is needed when connection.kind is ssm-port-forward."
+  }
+
+  validation {
     # A URL's user part would be a credential, and the contract is stored with every backup.
     condition     = var.connection == null ? true : !strcontains(coalesce(var.connection.proxy_url, "-"), "@")
     error_message = "connection.proxy_url must not hold credentials: the contract is not secret."
@@ -84,7 +89,7 @@ variable "connection" {
 }
 
 variable "locations" {
-  description = "Where backups are, by logical name: `s3` (bucket, region, key) or `disk` (path)."
+  description = "Where backups are, by logical name: kind `s3` (bucket, region, key) or `disk` (path)."
   type = map(object({
     kind        = string
     bucket      = optional(string)
@@ -120,6 +125,7 @@ variable "cluster" {
     cluster_security_group_id = optional(string)
     node_security_group_id    = optional(string)
     node_role_arn             = optional(string)
+    node_role_name            = optional(string)
     service_cidr              = optional(string)
     ip_family                 = optional(string)
     compute                   = optional(string)
@@ -225,13 +231,13 @@ variable "databases" {
 variable "services" {
   description = "What else workloads refer to, by kind and logical name."
   type = object({
-    caches  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    brokers = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    search  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    queues  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    topics  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    tables  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-    buckets = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
+    caches  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    brokers = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    search  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    queues  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    topics  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    tables  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+    buckets = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
   })
   default  = {}
   nullable = false
@@ -249,7 +255,8 @@ variable "file_systems" {
   type = map(object({
     id            = string
     dns_name      = optional(string)
-    access_points = optional(map(object({ id = string })), {})
+    mount_name    = optional(string)
+    access_points = optional(map(string), {})
   }))
   default  = {}
   nullable = false

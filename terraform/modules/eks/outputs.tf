@@ -12,6 +12,7 @@ output "cluster" {
     cluster_security_group_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
     node_security_group_id    = aws_security_group.nodes.id
     node_role_arn             = aws_iam_role.node.arn
+    node_role_name            = aws_iam_role.node.name
     service_cidr              = aws_eks_cluster.this.kubernetes_network_config[0].service_ipv4_cidr
     ip_family                 = aws_eks_cluster.this.kubernetes_network_config[0].ip_family
     compute                   = "managed"

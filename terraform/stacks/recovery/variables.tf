@@ -198,18 +198,19 @@ variable "references" {
   description = "What else manifests refer to, passed on to the contract: see module contract."
   type = object({
     services = optional(object({
-      caches  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      brokers = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      search  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      queues  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      topics  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      tables  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
-      buckets = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), url = optional(string) })), {})
+      caches  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      brokers = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      search  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      queues  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      topics  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      tables  = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
+      buckets = optional(map(object({ id = string, arn = optional(string), endpoint = optional(string), reader_endpoint = optional(string), url = optional(string) })), {})
     }), {})
     file_systems = optional(map(object({
       id            = string
       dns_name      = optional(string)
-      access_points = optional(map(object({ id = string })), {})
+      mount_name    = optional(string)
+      access_points = optional(map(string), {})
     })), {})
     target_groups   = optional(map(string), {})
     certificates    = optional(map(string), {})
