@@ -4,7 +4,7 @@
 
 use ports::infrastructure::{NextStep, StackEnding, StackOutcome, StackResource};
 
-use crate::diagnostic::Class;
+use crate::diagnostic::{Class, Diagnostic, from_text};
 use crate::record::Made;
 use crate::redact::Secrets;
 use crate::run::format::RunFile;
@@ -83,12 +83,12 @@ pub fn ending(ended: &Ended) -> StackEnding {
 
 fn cause(file: &RunFile, ended: &Ended, secrets: &Secrets) -> String {
     let what = format!("{} of {}", file.operation.name(), file.directory.display());
-    let errors = ended.record.errors();
-    let why = match errors.is_empty() {
+    let mut errors = ended.record.errors();
+    if errors.is_empty() {
         // The last words on stderr are better than none.
-        true => ended.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default().to_owned(),
-        false => listed(&errors),
-    };
+        errors = from_text(&ended.stderr).iter().filter(|d| d.is_error()).map(Diagnostic::line).collect();
+    }
+    let why = listed(&errors);
     let why = if why.is_empty() { String::new() } else { format!(": {}", secrets.scrub(&why)) };
     match (ending(ended), ended.exit) {
         (StackEnding::Done, _) => format!("{what} is done"),

@@ -3,39 +3,35 @@
 //! Everything that a later process needs is in the token's folder before it is needed. A call looks there first:
 //! a run that goes on is followed, one that is done is told again, one that ended badly is settled before the next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use ports::infrastructure::{
-    Infrastructure, NextStep, RecoveryApproval, RunToken, StackCancel, StackChange, StackDiagnosis, StackDrift,
-    StackEnding, StackEvent, StackOutcome, StackOutput, StackPhase, StackPlan, StackProgress, StackRequest,
+    NextStep, RunToken, StackChange, StackEnding, StackEvent, StackOutcome, StackPhase, StackProgress, StackRequest,
 };
-use ports::{ErrorKind, PortError};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::aftermath;
-use crate::drift::drift;
 use crate::environment::Environment;
 use crate::error::TerraformError;
 use crate::gate::{Decision, Policy, decide};
-use crate::import::blocks;
 use crate::plan::Plan;
 use crate::progress::{Weights, Workload};
 use crate::recovery::{Recovery, recover, standing};
 use crate::redact::Secrets;
 use crate::run::format::{Operation, RunFile};
-use crate::run::{Ended, Exit, Interrupt, Run, RunSpec, create_private, interrupt, write_private};
+use crate::run::{Run, RunSpec, create_private, write_private};
 use crate::stack::{InitOptions, PlanKind, Stack};
 use crate::tool::Tool;
 use attempts::{Attempt, Attempts, remove};
-use listener::Listener;
 use survey::Depth;
 
 mod attempts;
+mod ending;
 mod listener;
+mod planning;
+mod port;
 mod survey;
 
 /// Settings of the adapter, resolved by the caller.
@@ -61,7 +57,7 @@ pub struct Settings {
     pub allow_tool_switch: bool,
 }
 
-/// [`Infrastructure`] by terraform or tofu.
+/// [`ports::Infrastructure`] by terraform or tofu.
 #[derive(Debug, Clone)]
 pub struct TerraformInfrastructure {
     settings: Settings,
@@ -135,94 +131,6 @@ impl TerraformInfrastructure {
         Ok(stack)
     }
 
-    /// Runs a plan of some kind to its end, with the request's variables.
-    async fn run_plan(
-        &self,
-        stack: &Stack,
-        request: &StackRequest,
-        attempt: &Attempt,
-        kind: PlanKind,
-        out: Option<&Path>,
-        progress: &dyn StackProgress,
-    ) -> Result<Ended, TerraformError> {
-        create_private(&attempt.folder).await?;
-        let folder = std::fs::canonicalize(&attempt.folder).map_err(TerraformError::io("find the run's folder"))?;
-        let variables = folder.join("variables.tfvars.json");
-        let json = |source| TerraformError::Json { what: "the variables", source };
-        let named = !request.variables.is_empty();
-        if named {
-            write_private(&variables, &serde_json::to_vec(&request.variables).map_err(json)?).await?;
-        }
-        let environment = stack.environment();
-        let operation = if kind == PlanKind::RefreshOnly { Operation::RefreshOnly } else { Operation::Plan };
-        let spec = RunSpec {
-            tool: stack.tool(),
-            directory: stack.directory(),
-            environment: &environment,
-            operation,
-            workspace: stack.workspace(),
-            args: stack.plan_args(kind, out, named.then_some(variables.as_path())),
-            workload: Workload::default(),
-        };
-        let phase = if kind == PlanKind::RefreshOnly { StackPhase::Drift } else { StackPhase::Plan };
-        let mut listener = Listener::new(progress, phase, given_secrets(request));
-        let ended = async {
-            let mut run = Run::start(&folder, spec).await?;
-            run.wait(&self.settings.weights, &mut |news| listener.hear(news)).await
-        };
-        let ended = ended.await;
-        remove(&variables)?;
-        ended
-    }
-
-    /// Plans, saves the plan in the attempt's folder and reads it.
-    async fn save_plan(
-        &self,
-        stack: &Stack,
-        request: &StackRequest,
-        attempt: &Attempt,
-        kind: PlanKind,
-        progress: &dyn StackProgress,
-    ) -> Result<(Plan, Ended), TerraformError> {
-        create_private(&attempt.folder).await?;
-        let file = std::fs::canonicalize(&attempt.folder)
-            .map_err(TerraformError::io("find the run's folder"))?
-            .join("plan.tfplan");
-        // Made first, so that the tool writes into a file that only we can read.
-        write_private(&file, b"").await?;
-        let ended = self.run_plan(stack, request, attempt, kind, Some(&file), progress).await;
-        let plan = match ended {
-            Ok(ended) if ended.exit == Exit::Code(0) => match stack.show_plan(&file).await {
-                Ok(plan) => return Ok((plan, ended)),
-                Err(error) => Err(error),
-            },
-            Ok(ended) => Err(self.plan_failure(stack, kind, &ended, request)),
-            Err(error) => Err(error),
-        };
-        remove(&file)?;
-        plan
-    }
-
-    fn plan_failure(&self, stack: &Stack, kind: PlanKind, ended: &Ended, request: &StackRequest) -> TerraformError {
-        let what = if kind == PlanKind::RefreshOnly { "the drift check" } else { "the plan" };
-        let diagnostics = &ended.record.diagnostics;
-        if diagnostics.iter().any(|diagnostic| diagnostic.is_error()) && ended.record.interrupts == 0 {
-            return scrubbed(stack.failure(what, diagnostics), &given_secrets(request));
-        }
-        let file = |operation| RunFile {
-            version: String::new(),
-            operation,
-            tool: stack.tool().path.clone(),
-            flavour: stack.tool().flavour,
-            tool_version: String::new(),
-            directory: stack.directory().to_owned(),
-            workspace: None,
-            workload: Workload::default(),
-        };
-        let outcome = aftermath::outcome(&file(Operation::Plan), ended, &given_secrets(request));
-        TerraformError::Failed { what: what.into(), detail: outcome.message }
-    }
-
     async fn apply_or_destroy(
         &self,
         request: &StackRequest,
@@ -248,6 +156,7 @@ impl TerraformInfrastructure {
             }
         }
         progress.report(StackEvent::Phase { phase: StackPhase::Prepare });
+        self.outlast(&attempts).await?;
         let attempt = attempts.next(Operation::Plan, false)?;
         let stack = self.prepare(request, &attempt.folder).await?;
         let earlier = self.settle(&stack, request, &attempts, operation).await?;
@@ -294,36 +203,6 @@ impl TerraformInfrastructure {
         })
     }
 
-    /// A plan that was made under the token for the same request and not used yet, or a new one.
-    async fn saved_plan(
-        &self,
-        stack: &Stack,
-        request: &StackRequest,
-        attempts: &Attempts,
-        kind: PlanKind,
-        progress: &dyn StackProgress,
-    ) -> Result<(Attempt, Plan), TerraformError> {
-        let asked = digest(request, kind);
-        if let Some(last) = attempts.all()?.pop()
-            && last.name == "plan"
-            && std::fs::read_to_string(last.asked()).is_ok_and(|text| text == asked)
-            && last.plan().is_file()
-            && let Ok(plan) = stack.show_plan(&last.plan()).await
-        {
-            return Ok((last, plan));
-        }
-        progress.report(StackEvent::Phase { phase: StackPhase::Plan });
-        self.forget_plans(attempts)?;
-        let attempt = attempts.next(Operation::Plan, false)?;
-        let (plan, _) = self.save_plan(stack, request, &attempt, kind, progress).await?;
-        Ok((attempt, plan))
-    }
-
-    /// A plan file is a secret and is of no use once another one is made.
-    fn forget_plans(&self, attempts: &Attempts) -> Result<(), TerraformError> {
-        attempts.all()?.iter().try_for_each(|attempt| remove(&attempt.plan()))
-    }
-
     #[expect(clippy::too_many_arguments, reason = "one call, and each is another thing")]
     async fn run_saved(
         &self,
@@ -351,90 +230,6 @@ impl TerraformInfrastructure {
         secrets.merge(given_secrets(request));
         let mut run = Run::start(&write.folder, spec).await?;
         self.to_the_end(write, &mut run, Some(request), attempts, secrets, progress).await
-    }
-
-    /// Follows a run that another call started; one that is over is only read.
-    async fn follow(
-        &self,
-        attempt: &Attempt,
-        request: Option<&StackRequest>,
-        attempts: &Attempts,
-        progress: &dyn StackProgress,
-    ) -> Result<StackOutcome, TerraformError> {
-        let mut run = Run::attach(&attempt.folder).await?;
-        let mut secrets = request.map(given_secrets).unwrap_or_default();
-        // The plan that is being applied knows what must not be shown.
-        if let Some(plan) = attempts.all()?.iter().rev().map(Attempt::plan).find(|plan| plan.is_file())
-            && let Ok(stack) = self.stack_of(run.file()).await
-            && let Ok(plan) = stack.show_plan(&plan).await
-        {
-            secrets.merge(plan.secrets);
-        }
-        self.to_the_end(attempt, &mut run, request, attempts, secrets, progress).await
-    }
-
-    async fn to_the_end(
-        &self,
-        attempt: &Attempt,
-        run: &mut Run,
-        request: Option<&StackRequest>,
-        attempts: &Attempts,
-        secrets: Secrets,
-        progress: &dyn StackProgress,
-    ) -> Result<StackOutcome, TerraformError> {
-        let file = run.file().clone();
-        let phase = if file.operation == Operation::Destroy { StackPhase::Destroy } else { StackPhase::Apply };
-        progress.report(StackEvent::Phase { phase });
-        let mut listener = Listener::new(progress, phase, secrets.clone());
-        let ended = run.wait(&self.settings.weights, &mut |news| listener.hear(news)).await?;
-        self.forget_plans(attempts)?;
-        let mut outcome = aftermath::outcome(&file, &ended, &secrets);
-        if outcome.ending == StackEnding::Done {
-            outcome.message = String::new();
-            let imports = file.directory.join(IMPORTS);
-            if is_ours(&imports) {
-                remove(&imports)?;
-            }
-            attempt.remember(&outcome).await?;
-            return Ok(outcome);
-        }
-        let untouched = ended.record.done() + ended.record.failed() + ended.record.running.len() as u64 == 0;
-        let stack = self.stack_of(&file).await;
-        if let (Ok(stack), true, StackEnding::Failed) = (&stack, untouched, outcome.ending) {
-            // It never began: a lock, a stale plan, a folder that is not initialised.
-            let error = stack.failure(file.operation.name(), &ended.record.diagnostics);
-            if !matches!(error, TerraformError::Failed { .. }) {
-                let error = scrubbed(error, &secrets);
-                outcome.message = error.to_string();
-                attempt.remember(&outcome).await?;
-                return Err(error);
-            }
-        }
-        outcome.next = match &stack {
-            Ok(stack) => self.next_steps(stack, request, attempts, &file).await,
-            Err(error) => vec![look_again(&file, &model::chain(error))],
-        };
-        let not_started = aftermath::not_started(&file, &ended);
-        outcome.message = aftermath::message(&outcome.message, &outcome, not_started, &outcome.next);
-        attempt.remember(&outcome).await?;
-        Ok(outcome)
-    }
-
-    /// What to do after a bad end; when even that cannot be found out, how to ask again.
-    async fn next_steps(
-        &self,
-        stack: &Stack,
-        request: Option<&StackRequest>,
-        attempts: &Attempts,
-        file: &RunFile,
-    ) -> Vec<NextStep> {
-        let fallback = StackRequest { directory: file.directory.clone(), ..Default::default() };
-        let depth = if request.is_some() { Depth::Lock } else { Depth::State };
-        let survey = self.survey(stack, request.unwrap_or(&fallback), attempts, depth).await;
-        match survey {
-            Ok(survey) => recover(stack, &survey).diagnosis.steps,
-            Err(error) => vec![look_again(file, &model::chain(&error))],
-        }
     }
 
     /// Refuses to go on while something is unsettled, and tells what earlier runs created and left open.
@@ -486,172 +281,6 @@ impl TerraformInfrastructure {
         let survey = self.survey(&stack, request, attempts, Depth::Lock).await?;
         let recovery = recover(&stack, &survey);
         Ok((stack, recovery))
-    }
-}
-
-#[async_trait]
-impl Infrastructure for TerraformInfrastructure {
-    async fn plan(
-        &self,
-        request: &StackRequest,
-        token: &RunToken,
-        progress: &dyn StackProgress,
-    ) -> Result<StackPlan, PortError> {
-        let attempts = self.attempts(token);
-        let _turn = attempts.take_turn().await?;
-        progress.report(StackEvent::Phase { phase: StackPhase::Prepare });
-        let attempt = attempts.next(Operation::Plan, false)?;
-        let stack = self.prepare(request, &attempt.folder).await?;
-        self.forget_plans(&attempts)?;
-        progress.report(StackEvent::Phase { phase: StackPhase::Plan });
-        let (plan, ended) = self.save_plan(&stack, request, &attempt, PlanKind::Change, progress).await?;
-        write_private(&attempt.asked(), digest(request, PlanKind::Change).as_bytes()).await?;
-        let policy = Policy { allow: request.allow.clone(), stateful: self.settings.stateful.clone(), age: None };
-        let refusals = match decide(&plan, &policy) {
-            Decision::Refused(refusals) => refusals,
-            Decision::Nothing | Decision::Apply => Vec::new(),
-        };
-        let warnings = ended.record.diagnostics.iter().filter(|diagnostic| !diagnostic.is_error());
-        Ok(StackPlan {
-            changes: changes(&plan),
-            total: plan.units().values().sum(),
-            refusals,
-            applyable: plan.applyable,
-            warnings: warnings.map(|warning| plan.secrets.scrub(&warning.line())).collect(),
-        })
-    }
-
-    async fn apply(
-        &self,
-        request: &StackRequest,
-        token: &RunToken,
-        progress: &dyn StackProgress,
-    ) -> Result<StackOutcome, PortError> {
-        Ok(self.apply_or_destroy(request, token, Operation::Apply, progress).await?)
-    }
-
-    async fn destroy(
-        &self,
-        request: &StackRequest,
-        token: &RunToken,
-        progress: &dyn StackProgress,
-    ) -> Result<StackOutcome, PortError> {
-        Ok(self.apply_or_destroy(request, token, Operation::Destroy, progress).await?)
-    }
-
-    async fn attach(&self, token: &RunToken, progress: &dyn StackProgress) -> Result<Option<StackOutcome>, PortError> {
-        let attempts = self.attempts(token);
-        if !attempts.exist() {
-            return Ok(None);
-        }
-        let _turn = attempts.take_turn().await?;
-        let Some(last) = attempts.writes()?.pop() else { return Ok(None) };
-        match last.outcome().await? {
-            Some(told) => Ok(Some(told)),
-            None => Ok(Some(self.follow(&last, None, &attempts, progress).await?)),
-        }
-    }
-
-    async fn cancel(&self, token: &RunToken, how: StackCancel) -> Result<(), PortError> {
-        let attempts = self.attempts(token);
-        if !attempts.exist() {
-            return Err(PortError::not_found(format!("there is no run under {token}")));
-        }
-        attempts.cancel().await?;
-        let force = match how {
-            StackCancel::AfterCurrent => return Ok(()),
-            StackCancel::Interrupt => false,
-            StackCancel::Force => true,
-        };
-        let all = attempts.all()?;
-        let Some(last) = all.last() else { return Ok(()) };
-        match interrupt(&last.folder, force)? {
-            Interrupt::Sent | Interrupt::AlreadySent => Ok(()),
-            Interrupt::NotRunning => Err(PortError::new(
-                ErrorKind::NotFound,
-                format!("nothing runs under {token} any more; it will start nothing else"),
-            )),
-        }
-    }
-
-    async fn outputs(&self, request: &StackRequest) -> Result<BTreeMap<String, StackOutput>, PortError> {
-        Ok(self.stack(request).await?.outputs().await?.0)
-    }
-
-    async fn contract(&self, request: &StackRequest) -> Result<Option<Value>, PortError> {
-        let stack = self.stack(request).await?;
-        stack.check_workspace().await?;
-        let (mut outputs, _) = stack.outputs().await?;
-        match outputs.remove(CONTRACT) {
-            Some(output) if output.sensitive => {
-                Err(PortError::invalid(format!("output {CONTRACT} is marked sensitive; a contract holds no secrets")))
-            }
-            Some(output) if output.value.is_null() => Ok(None),
-            Some(output) => Ok(Some(output.value)),
-            None => Ok(None),
-        }
-    }
-
-    async fn drift(
-        &self,
-        request: &StackRequest,
-        token: &RunToken,
-        progress: &dyn StackProgress,
-    ) -> Result<Vec<StackDrift>, PortError> {
-        let attempts = self.attempts(token);
-        let _turn = attempts.take_turn().await?;
-        progress.report(StackEvent::Phase { phase: StackPhase::Prepare });
-        let attempt = attempts.next(Operation::RefreshOnly, false)?;
-        let stack = self.prepare(request, &attempt.folder).await?;
-        progress.report(StackEvent::Phase { phase: StackPhase::Drift });
-        let (refreshed, _) = self.save_plan(&stack, request, &attempt, PlanKind::RefreshOnly, progress).await?;
-        remove(&attempt.plan())?;
-        let attempt = attempts.next(Operation::RefreshOnly, false)?;
-        let (planned, _) = self.save_plan(&stack, request, &attempt, PlanKind::Change, progress).await?;
-        remove(&attempt.plan())?;
-        Ok(drift(&refreshed, Some(&planned)))
-    }
-
-    async fn diagnose(&self, request: &StackRequest, token: &RunToken) -> Result<StackDiagnosis, PortError> {
-        let attempts = self.attempts(token);
-        Ok(self.diagnosis(request, &attempts).await?.1.diagnosis)
-    }
-
-    async fn recover(
-        &self,
-        request: &StackRequest,
-        token: &RunToken,
-        approval: &RecoveryApproval,
-    ) -> Result<StackDiagnosis, PortError> {
-        let attempts = self.attempts(token);
-        let _turn = attempts.take_turn().await?;
-        let (stack, found) = self.diagnosis(request, &attempts).await?;
-        if found.diagnosis.running {
-            return Ok(found.diagnosis);
-        }
-        attempts.check(&approval.checked).await?;
-        for step in found.diagnosis.steps.iter().filter(|step| step.code == "unlock") {
-            if approval.unlock.as_deref() == Some(step.subject.as_str()) {
-                stack.force_unlock(&step.subject).await?;
-            }
-        }
-        for step in found.diagnosis.steps.iter().filter(|step| step.code == "push-state" && step.safe) {
-            let path = Path::new(&step.subject);
-            stack.state_push(path).await?;
-            remove(path)?;
-        }
-        // What was pushed may hold what seemed lost: look again before importing it.
-        let (stack, found) = self.diagnosis(request, &attempts).await?;
-        for step in found.diagnosis.steps.iter().filter(|step| step.code == "untaint") {
-            if approval.untaint.contains(&step.subject) {
-                stack.untaint(&step.subject).await?;
-            }
-        }
-        if approval.import && !found.diagnosis.imports.is_empty() {
-            let text = format!("{IMPORTS_HEAD}{}", blocks(&found.lost));
-            write_private(&stack.directory().join(IMPORTS), text.as_bytes()).await?;
-        }
-        Ok(self.diagnosis(request, &attempts).await?.1.diagnosis)
     }
 }
 

@@ -223,7 +223,10 @@ impl Stack {
         match captured.success() {
             true => Plan::from_json(&captured.stdout),
             false => Err(match self.failure("show", &from_text(&captured.stderr)) {
-                TerraformError::Failed { detail, .. } => TerraformError::BadPlan { detail, command: self.plan_again() },
+                // What is not a plan is tried as a state, and it is not one either.
+                TerraformError::Failed { detail, .. } | TerraformError::StateFormat { detail } => {
+                    TerraformError::BadPlan { detail, command: self.plan_again() }
+                }
                 other => other,
             }),
         }

@@ -156,6 +156,11 @@ impl Attempt {
         self.folder.join("plan.tfplan")
     }
 
+    /// The request's variables, while a plan reads them.
+    pub(super) fn variables(&self) -> PathBuf {
+        self.folder.join("variables.tfvars.json")
+    }
+
     /// How the run ended, as it was told; `None` when nobody has been told yet.
     pub(super) async fn outcome(&self) -> Result<Option<StackOutcome>, TerraformError> {
         let path = self.folder.join("outcome.json");

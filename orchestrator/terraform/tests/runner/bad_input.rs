@@ -234,9 +234,11 @@ async fn plans_that_are_not_plans(tool: PathBuf) {
     let error = stack.show_plan(&garbage).await.unwrap_err();
     assert!(matches!(&error, TerraformError::BadPlan { .. }), "{error}");
 
-    // A file in the place of the saved plan is not applied, and not taken for one either.
+    // A plan that somebody looked at is applied or refused, never quietly replaced by another.
     bed.driver().plan(&bed.request, &token("t"), &Silent).await.unwrap();
     std::fs::write(bed.run("t", "plan").join("plan.tfplan"), "garbage").unwrap();
+    check(&bed.apply("t").await.unwrap_err(), ErrorKind::Invalid, "BadPlan", &["nothing was changed", "plan again"]);
+    assert!(bed.ids().await.is_empty());
     assert_eq!(bed.apply("t").await.unwrap().created.len(), 1, "planned anew");
 }
 

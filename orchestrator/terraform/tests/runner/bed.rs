@@ -173,6 +173,16 @@ impl Gate {
     }
 }
 
+/// Nobody is left waiting when a test is over, however it ended.
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
+        // Fails when there is no reader, which is what is wanted.
+        let _ = options.write(true).open(&self.0);
+    }
+}
+
 pub(crate) struct Ear(Mutex<UnboundedSender<StackEvent>>);
 
 /// What was said, one after the other.

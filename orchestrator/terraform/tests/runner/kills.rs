@@ -16,6 +16,7 @@ use super::bed::{Bed, SLOW, ear, for_each_tool, token};
 for_each_tool!(
     a_dropped_call_is_taken_up,
     killing_us_leaves_the_tool_at_work,
+    killing_us_at_any_moment_builds_everything_once,
     killing_the_tool_forgets_nothing,
     killing_the_tool_at_any_event_forgets_nothing,
     killing_everything_is_noticed,
@@ -73,10 +74,9 @@ async fn a_process_to_kill() {
     let _ = driver.apply(&request, &token("t"), &Say).await.unwrap();
 }
 
-async fn killing_us_leaves_the_tool_at_work(tool: PathBuf) {
-    let bed = Bed::new(&tool, SLOW);
-    let gate = bed.gate();
-    let task = [&tool, &bed.settings.runs, &bed.request.directory].map(|path| path.display().to_string()).join("\n");
+/// Applies in a process of its own, which is killed when it says a word.
+async fn apply_and_be_killed(tool: &Path, bed: &Bed, word: &str) {
+    let task = [tool, &bed.settings.runs, &bed.request.directory].map(|path| path.display().to_string()).join("\n");
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "runner::kills::a_process_to_kill", "--nocapture"])
         .env(CHILD, task)
@@ -86,11 +86,36 @@ async fn killing_us_leaves_the_tool_at_work(tool: PathBuf) {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     loop {
         let line = lines.next_line().await.unwrap().expect("it ended before it was killed");
-        if line.contains("Executing") {
+        if line.contains(word) {
             break;
         }
     }
     child.kill().await.unwrap();
+}
+
+async fn killing_us_at_any_moment_builds_everything_once(tool: PathBuf) {
+    let many = "resource \"terraform_data\" \"x\" {\n  count = 12\n  input = count.index\n}\n";
+    for word in ["Prepare", "Plan", "Apply", "Finished", "done: 12"] {
+        let backend = Backend::start().await;
+        let bed = Bed::new(&tool, &format!("{}{many}", backend.block()));
+        apply_and_be_killed(&tool, &bed, word).await;
+        let outcome = bed.apply("t").await.unwrap();
+        assert_eq!((outcome.ending, outcome.created.len()), (StackEnding::Done, 12), "killed at {word}: {outcome:?}");
+        let ids = bed.ids().await;
+        assert!(outcome.created.iter().all(|made| ids[&made.address] == made.id), "killed at {word}");
+        // One apply, however often it was asked for.
+        let runs = std::fs::read_dir(bed.settings.runs.join("t")).unwrap();
+        let applies = runs.filter(|run| run.as_ref().unwrap().path().to_string_lossy().ends_with("-apply"));
+        assert_eq!(applies.count(), 1, "killed at {word}");
+        let left = bed.driver().diagnose(&bed.request, &token("t")).await.unwrap();
+        assert!(left.steps.is_empty(), "killed at {word}: {left:?}");
+    }
+}
+
+async fn killing_us_leaves_the_tool_at_work(tool: PathBuf) {
+    let bed = Bed::new(&tool, SLOW);
+    let gate = bed.gate();
+    apply_and_be_killed(&tool, &bed, "Executing").await;
     assert!(bed.driver().diagnose(&bed.request, &token("t")).await.unwrap().running, "the tool goes on");
     let opened = gate.open();
     let driver = bed.driver();
@@ -151,9 +176,10 @@ async fn killing_the_tool_forgets_nothing(tool: PathBuf) {
 /// Whenever the tool dies, what it had created is in the state, or is told and comes back.
 async fn killing_the_tool_at_any_event_forgets_nothing(tool: PathBuf) {
     let many = "resource \"terraform_data\" \"x\" {\n  count = 12\n  input = count.index\n}\n";
-    for nth in [0, 1, 5, 11] {
+    for (nth, remote) in [(0, true), (1, true), (6, true), (3, false)] {
         let backend = Backend::start().await;
-        let bed = Bed::new(&tool, &format!("{}{many}", backend.block()));
+        let block = if remote { backend.block() } else { String::new() };
+        let bed = Bed::new(&tool, &format!("{block}{many}"));
         let (apply, mut heard) = bed.applying("t");
         let started =
             |event: &StackEvent| matches!(event, StackEvent::Phase { phase: ports::infrastructure::StackPhase::Apply });
