@@ -43,8 +43,8 @@ fn report(
     let start = Timestamp::from_second(1_780_000_000)?;
     let options = Options { faults, drill: format!("{}-7f3a12", scenario.name), ..Options::new(kind, start) };
     let (_, simulation) = simulate(Arc::clone(scenario), options)?;
-    let item = ItemId::namespaced(GroupResource::new("networking.k8s.io", "ingresses"), "shop", "web");
-    let policy = ItemId::cluster(GroupResource::new("policy", "podsecuritypolicies"), "shop-restricted");
+    let item = ItemId::namespaced(GroupResource::new("ingresses", "networking.k8s.io"), "shop", "web");
+    let policy = ItemId::cluster(GroupResource::new("podsecuritypolicies", "policy"), "shop-restricted");
     let extra = Extra {
         decisions: vec![Decision {
             item: policy,
@@ -52,7 +52,11 @@ fn report(
             verdict: Verdict::Skip,
             reason: Reason::new("no-successor", "PodSecurityPolicy was removed in 1.25 and has no successor"),
         }],
-        breakdown: vec![("terraform".into(), 12.4), ("control-plane start-up".into(), 3.1), ("landfall's own".into(), 1.9)],
+        breakdown: vec![
+            ("terraform".into(), 12.4),
+            ("control-plane start-up".into(), 3.1),
+            ("landfall's own".into(), 1.9),
+        ],
         environment: [("landfall", "0.1.0"), ("terraform", "1.11.4"), ("Kubernetes", "1.24 → 1.36")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

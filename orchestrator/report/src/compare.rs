@@ -8,16 +8,23 @@ const SLOWER: f64 = 2.0;
 
 /// Compares a report with that of the last run that passed.
 pub fn compare(last: &DrillReport, now: &DrillReport) -> ComparisonView {
-    let mut rows = vec![ChangeView { name: "whole run".to_owned(), before_seconds: last.seconds(), now_seconds: now.seconds() }];
+    let mut rows =
+        vec![ChangeView { name: "whole run".to_owned(), before_seconds: last.seconds(), now_seconds: now.seconds() }];
     for objective in &now.objectives {
         let before = last.objectives.iter().find(|before| before.name == objective.name);
-        if let (Some(before), Some(measured)) = (before.and_then(|before| before.measured_seconds), objective.measured_seconds) {
+        if let (Some(before), Some(measured)) =
+            (before.and_then(|before| before.measured_seconds), objective.measured_seconds)
+        {
             rows.push(ChangeView { name: objective.name.clone(), before_seconds: before, now_seconds: measured });
         }
     }
     for measure in &now.measures {
         if let Some(before) = last.measures.iter().find(|before| before.name == measure.name) {
-            rows.push(ChangeView { name: measure.name.clone(), before_seconds: before.seconds, now_seconds: measure.seconds });
+            rows.push(ChangeView {
+                name: measure.name.clone(),
+                before_seconds: before.seconds,
+                now_seconds: measure.seconds,
+            });
         }
     }
     let mut slower: Vec<ChangeView> = now

@@ -59,7 +59,11 @@ pub fn compose(saga: &Saga, journal: &Journal, extra: &Extra) -> DrillReport {
         controls: scenario.controls.clone(),
         objectives: objectives(saga, &scenario.objectives),
         measures: measures(saga),
-        breakdown: extra.breakdown.iter().map(|(name, seconds)| MeasureView { name: name.clone(), seconds: *seconds }).collect(),
+        breakdown: extra
+            .breakdown
+            .iter()
+            .map(|(name, seconds)| MeasureView { name: name.clone(), seconds: *seconds })
+            .collect(),
         steps,
         backups: Vec::new(),
         objects: Vec::new(),
@@ -132,16 +136,28 @@ fn objectives(saga: &Saga, objectives: &Objectives) -> Vec<ObjectiveView> {
         Some(step) => format!("the end of {step}"),
         None => "the start of the run".to_owned(),
     };
-    let view = |name: &str, limit: Option<scenario::Period>, measured: Option<std::time::Duration>, counted: String| ObjectiveView {
-        name: name.to_owned(),
-        limit_seconds: limit.map(|limit| limit.0.as_secs_f64()),
-        measured_seconds: measured.map(|measured| measured.as_secs_f64()),
-        met: limit.map(|limit| measured.is_some_and(|measured| measured <= limit.0)),
-        counted,
+    let view = |name: &str, limit: Option<scenario::Period>, measured: Option<std::time::Duration>, counted: String| {
+        ObjectiveView {
+            name: name.to_owned(),
+            limit_seconds: limit.map(|limit| limit.0.as_secs_f64()),
+            measured_seconds: measured.map(|measured| measured.as_secs_f64()),
+            met: limit.map(|limit| measured.is_some_and(|measured| measured <= limit.0)),
+            counted,
+        }
     };
     let mut views = vec![
-        view("Recovery time (RTO)", objectives.rto, measures.rto, format!("from {disaster} to the last good verification")),
-        view("Recovery point (RPO)", objectives.rpo, measures.rpo, format!("from the oldest restored data to {disaster}")),
+        view(
+            "Recovery time (RTO)",
+            objectives.rto,
+            measures.rto,
+            format!("from {disaster} to the last good verification"),
+        ),
+        view(
+            "Recovery point (RPO)",
+            objectives.rpo,
+            measures.rpo,
+            format!("from the oldest restored data to {disaster}"),
+        ),
     ];
     if objectives.warm.is_some() || measures.data_warm.is_some() {
         views.push(view("Data warm", objectives.warm, measures.data_warm, format!("from {disaster}")));
@@ -204,10 +220,15 @@ fn step_view(saga: &Saga, step: &Step, state: &StepState, spans: &BTreeMap<Strin
         }
         Some(StepOutcome::SkippedByPerson { by, comment, failure }) => {
             view.status = StepStatus::SkippedByPerson;
-            let after = failure.as_ref().map(|failure| format!(" after it failed: {}", failure.message)).unwrap_or_default();
+            let after =
+                failure.as_ref().map(|failure| format!(" after it failed: {}", failure.message)).unwrap_or_default();
             let said = if comment.is_empty() { String::new() } else { format!(" (“{comment}”)") };
             view.message = format!("skipped by {by}{said}{after}");
         }
+    }
+    // Every started step is undone; of those that leave nothing only trouble is worth showing.
+    if !step.traits.leaves {
+        view.spans.retain(|span| span.what != SpanKind::Undo || !span.good);
     }
     let own: Vec<&SpanView> = view.spans.iter().filter(|span| span.what != SpanKind::Undo).collect();
     if let (Some(first), Some(last)) = (own.first(), own.last()) {
@@ -257,8 +278,11 @@ fn spans(journal: &Journal, end: Timestamp) -> BTreeMap<String, Vec<SpanView>> {
             | Event::Skipped { step, .. } => close(&mut open, step, at, false),
             // Whatever was in flight ended with the process, at the latest when the last record was written.
             Event::Resumed => {
-                let lost: Vec<String> =
-                    open.iter().filter(|(_, (what, ..))| *what != SpanKind::Ask).map(|(step, _)| step.clone()).collect();
+                let lost: Vec<String> = open
+                    .iter()
+                    .filter(|(_, (what, ..))| *what != SpanKind::Ask)
+                    .map(|(step, _)| step.clone())
+                    .collect();
                 for step in lost {
                     close(&mut open, &step, before, false);
                 }
@@ -365,7 +389,8 @@ fn outcomes(step: &Step, state: &StepState, report: &mut DrillReport, without_da
                 failed: counts.failed,
             }));
             let list = |name: &str| outputs.get(name).cloned().unwrap_or_default();
-            let conversions: Vec<restore_run::Conversion> = serde_json::from_value(list("conversions")).unwrap_or_default();
+            let conversions: Vec<restore_run::Conversion> =
+                serde_json::from_value(list("conversions")).unwrap_or_default();
             report.conversions.extend(conversions.into_iter().map(|conversion| ConversionView {
                 kind: conversion.kind,
                 from: conversion.from,
@@ -417,7 +442,7 @@ fn not_covered(saga: &Saga, without_data: &[String], extra: &Extra) -> Vec<Strin
             Some(StepOutcome::Succeeded) => {}
             Some(StepOutcome::Skipped(skip)) => lines.push(format!("{name}: skipped, {}", skipped(skip))),
             Some(StepOutcome::SkippedByPerson { by, .. }) => lines.push(format!("{name}: skipped by {by}")),
-            Some(StepOutcome::Failed(_)) if !step.traits.verifies => {}
+            // Failures are the verdict's to tell.
             Some(StepOutcome::Failed(_)) => {}
             None => lines.push(format!("{name}: never reached")),
         }
@@ -443,5 +468,8 @@ fn kept(saga: &Saga) -> Vec<String> {
         Some(at) => format!("until {}", words::moment(at)),
         None => "until somebody destroys it".to_owned(),
     };
-    saga.still_there().into_iter().map(|step| format!("what step {} made ({}), {until}", step.id, step.uses.name())).collect()
+    saga.still_there()
+        .into_iter()
+        .map(|step| format!("what step {} made ({}), {until}", step.id, step.uses.name()))
+        .collect()
 }

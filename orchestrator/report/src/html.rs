@@ -101,7 +101,7 @@ impl Page<'_> {
     fn objective_answer(&self, met: &Option<bool>) -> &'static str {
         match met {
             Some(true) => "✓ met",
-            Some(false) => "✗ missed",
+            Some(false) => "✗ not met",
             None => "no limit set",
         }
     }

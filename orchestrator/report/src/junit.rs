@@ -25,7 +25,12 @@ pub fn junit(report: &DrillReport) -> Result<String, ReportError> {
     };
     suite.add_test_case(case("verdict", "verdict", status, report.seconds()));
     for step in &report.steps {
-        suite.add_test_case(case(&step.id, &step.uses, step_status(step, report.passed()), step.seconds.unwrap_or(0.0)));
+        suite.add_test_case(case(
+            &step.id,
+            &step.uses,
+            step_status(step, report.passed()),
+            step.seconds.unwrap_or(0.0),
+        ));
     }
     for objective in &report.objectives {
         let measured = objective.measured_seconds.map_or("not measured".to_owned(), words::length);

@@ -54,9 +54,10 @@ pub fn markdown(report: &DrillReport) -> String {
     let rows = report.breakdown.iter().map(|measure| vec![text(&measure.name), length(measure.seconds)]);
     table(&mut line, "Where the time went", &["", "time"], rows);
     if let Some(comparison) = &report.comparison {
-        let rows = comparison.slower.iter().map(|change| {
-            vec![text(&change.name), length(change.before_seconds), length(change.now_seconds)]
-        });
+        let rows = comparison
+            .slower
+            .iter()
+            .map(|change| vec![text(&change.name), length(change.before_seconds), length(change.now_seconds)]);
         table(&mut line, "At least twice as slow as in the last good run", &["step", "before", "now"], rows);
     }
     let rows = report.steps.iter().map(|step| {
@@ -76,12 +77,20 @@ pub fn markdown(report: &DrillReport) -> String {
     });
     table(&mut line, "Steps", &["", "step", "kind", "time", ""], rows);
     let rows = report.objects.iter().map(|row| {
-        [&row.kind].into_iter().map(|kind| text(kind)).chain([row.expected, row.created, row.updated, row.skipped, row.failed].map(|n| n.to_string())).collect()
+        [&row.kind]
+            .into_iter()
+            .map(|kind| text(kind))
+            .chain([row.expected, row.created, row.updated, row.skipped, row.failed].map(|n| n.to_string()))
+            .collect()
     });
     table(&mut line, "Objects", &["kind", "in the backup", "created", "updated", "skipped", "failed"], rows);
-    let rows = report.conversions.iter().map(|row| vec![text(&row.kind), text(&row.from), text(&row.to), row.items.to_string()]);
+    let rows = report
+        .conversions
+        .iter()
+        .map(|row| vec![text(&row.kind), text(&row.from), text(&row.to), row.items.to_string()]);
     table(&mut line, "Conversions", &["kind", "from", "to", "objects"], rows);
-    let rows = report.rewrites.iter().map(|row| vec![text(&row.transform), row.items.to_string(), row.fields.to_string()]);
+    let rows =
+        report.rewrites.iter().map(|row| vec![text(&row.transform), row.items.to_string(), row.fields.to_string()]);
     table(&mut line, "Rewrites", &["transform", "objects", "fields"], rows);
     let rows = report.leaks.iter().map(|leak| {
         vec![
@@ -92,7 +101,8 @@ pub fn markdown(report: &DrillReport) -> String {
         ]
     });
     table(&mut line, "Still points at the source", &["", "object", "place", ""], rows);
-    let rows = report.approvals.iter().map(|row| vec![text(&row.step), text(&row.answer), text(&row.by), text(&row.comment)]);
+    let rows =
+        report.approvals.iter().map(|row| vec![text(&row.step), text(&row.answer), text(&row.by), text(&row.comment)]);
     table(&mut line, "Approvals", &["step", "answer", "by", "comment"], rows);
     list(&mut line, "Not covered", &report.not_covered);
     list(&mut line, "Kept", &report.kept);
