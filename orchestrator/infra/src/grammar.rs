@@ -196,9 +196,9 @@ pub fn arn_around(text: &str, at: usize) -> Option<(Arn<'_>, std::ops::Range<usi
     (end > at).then_some((arn, start..end))
 }
 
-/// Letters, digits, `_` and `-`: what an identifier continues with.
+/// Letters, digits, `_` and `-`: what an identifier continues with. Other scripts and typographic quotes end it.
 pub fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte >= 0x80
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 fn is_arn_byte(byte: u8) -> bool {

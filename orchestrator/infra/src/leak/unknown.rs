@@ -12,6 +12,7 @@ use crate::grammar::{self, RESOURCE_IDS};
 /// Ids that are never the source's own: images are published for everybody, prefix lists of AWS's services as well.
 const SHARED: &[&str] = &["pl-", "ami-"];
 
+/// `covered` is in order and does not overlap.
 pub(super) fn find(
     text: &str,
     covered: &[Range<usize>],
@@ -36,7 +37,8 @@ pub(super) fn find(
         });
         let Some((prefix, start, end)) = candidate else { continue };
         let id = &text[start..end];
-        let is_covered = covered.iter().any(|range| range.start <= start && end <= range.end);
+        let is_covered =
+            covered.get(covered.partition_point(|range| range.end < end)).is_some_and(|range| range.start <= start);
         if is_covered || allowed.contains(id) {
             continue;
         }

@@ -206,3 +206,57 @@ fn a_certain_pair_replaces_an_inferred_one() {
     let found = of(&pairs, "arn:aws:acm:eu-west-1:111122223333:certificate/web").unwrap();
     assert_eq!((found.by, found.confidence), (Method::Address, Confidence::Certain));
 }
+
+/// An environment as a foreign module makes it: zones by name in some keys, by position in others.
+fn platform(region: &str, account: &str, digit: char) -> State {
+    let id = |prefix: &str, n: u32| format!("{prefix}-0{digit}{n:015x}");
+    let zone = |letter: char| format!("{region}{letter}");
+    let instance = |key: Value, attributes: Value| json!({"index_key": key, "attributes": attributes});
+    let subnet = |n: u32, letter: char| json!({"id": id("subnet", n), "availability_zone": zone(letter), "vpc_id": id("vpc", 1)});
+    let one = |module: &str, kind: &str, name: &str, instances: Vec<Value>| json!({"module": module, "mode": "managed", "type": kind, "name": name, "instances": instances});
+    state(json!([
+        one("module.vpc", "aws_vpc", "this", vec![instance(json!(0), json!({"id": id("vpc", 1)}))]),
+        one(
+            "module.vpc",
+            "aws_subnet",
+            "by_zone",
+            vec![instance(json!(zone('a')), subnet(1, 'a')), instance(json!(zone('b')), subnet(2, 'b'))]
+        ),
+        one(
+            "module.vpc",
+            "aws_subnet",
+            "by_slot",
+            vec![instance(json!("a"), subnet(3, 'a')), instance(json!("b"), subnet(4, 'b'))]
+        ),
+        one(
+            "",
+            "aws_sqs_queue",
+            "q",
+            vec![json!({"attributes": {"name": "orders",
+            "arn": format!("arn:aws:sqs:{region}:{account}:orders"), "url": format!("https://sqs.{region}.amazonaws.com/{account}/orders")}})]
+        ),
+        one("", "aws_vpc_endpoint_route_table_association", "noise", vec![json!({"attributes": {"id": "a-123"}})]),
+        one("", "aws_nat_gateway", "noise", vec![json!({"attributes": {"private_ip": "10.0.0.4"}})]),
+    ]))
+}
+
+#[test]
+fn address_alone_pairs_nothing_wrongly() {
+    let (source, target) = (platform("us-east-1", "111122223333", '1'), platform("us-west-2", "444455556666", '2'));
+    let pairs =
+        pair(Side { contract: None, state: Some(&source) }, Side { contract: None, state: Some(&target) }, None)
+            .unwrap();
+    let by_address: Vec<&Pair> = pairs.all().iter().filter(|pair| pair.by == Method::Address).collect();
+    assert!(by_address.len() >= 7, "{by_address:?}");
+    for pair in by_address {
+        let translated =
+            pair.source.replace("us-east-1", "us-west-2").replace("111122223333", "444455556666").replace("-01", "-02");
+        assert_eq!(pair.target, translated, "{pair}");
+    }
+    assert_eq!(
+        of(&pairs, "subnet-01000000000000001"),
+        None,
+        "subnets keyed by zone name have no counterpart by address"
+    );
+    assert!(pairs.all().iter().all(|pair| !pair.source.starts_with("a-") && !pair.source.starts_with("10.")));
+}

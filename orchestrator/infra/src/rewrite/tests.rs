@@ -203,6 +203,14 @@ fn ten_thousand_hits_in_a_megabyte_are_replaced_and_listed_once() {
 }
 
 #[test]
+fn a_megabyte_of_what_only_looks_alike_is_left_alone() {
+    for piece in ["us-east-1", "sg-0a1b2c3d", "arn:aws:sns:us-east-1:999999999999:a ", "111122223333"] {
+        let text = piece.repeat(200_000 / piece.len());
+        assert_eq!(usual().rewrite_text(&text, Place::default()), None, "{piece}");
+    }
+}
+
+#[test]
 fn deep_objects_are_reported_and_not_overrun() {
     let mut value = json!("sg-0a1b2c3d");
     for _ in 0..400 {
