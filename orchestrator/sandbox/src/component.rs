@@ -69,6 +69,16 @@ pub async fn obtain(
     wanted: &[&'static Component],
     progress: &dyn Progress,
 ) -> Result<Toolbox, SandboxError> {
+    obtain_for(settings, wanted, progress, None).await
+}
+
+/// The same for a sandbox: what is started for the build carries its marker, so that `down` ends it too.
+pub(crate) async fn obtain_for(
+    settings: &Settings,
+    wanted: &[&'static Component],
+    progress: &dyn Progress,
+    sandbox: Option<&Path>,
+) -> Result<Toolbox, SandboxError> {
     let looked = futures::future::join_all(wanted.iter().map(|component| find::find(settings, component))).await;
     let mut toolbox = Toolbox::default();
     for (component, looked) in wanted.iter().copied().zip(looked) {
@@ -77,7 +87,7 @@ pub async fn obtain(
         }
         let found = match looked.found {
             Some(found) => found,
-            None => build::build(settings, component, progress).await?,
+            None => build::build(settings, component, progress, sandbox).await?,
         };
         let (version, path) = (found.version.clone(), found.path.clone());
         progress.report(Event::Using { component: component.name, version, path });

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::SandboxError;
 use crate::files::{self, Lock, LockAttempt};
 use crate::format::{self, Record};
-use crate::process::ProcessIdentity;
+use crate::process::{self, ProcessIdentity};
 use crate::progress::{Event, Progress};
 use crate::release::Release;
 use crate::settings::Settings;
@@ -248,7 +248,7 @@ pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, Sandbox
     let at_work = matches!(files::try_lock(&lock_file(settings, name))?, LockAttempt::HeldBy(_));
     let record = format::read(&folder).or_else(|error| match error {
         // A record that cannot be read still is a sandbox that `down` can remove.
-        SandboxError::BadRecord { .. } => Ok(None),
+        SandboxError::BadRecord { .. } | SandboxError::NewerRecord { .. } => Ok(None),
         other => Err(other),
     })?;
     if record.is_none() && !at_work && !folder.join("pki").exists() && !folder.join("sandbox.json").exists() {
@@ -261,7 +261,7 @@ pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, Sandbox
         .collect();
     Ok(Status {
         name: name.clone(),
-        state: state(record.as_ref(), at_work, &processes),
+        state: state(&folder, record.as_ref(), at_work, &processes),
         kubernetes: record.as_ref().map(|record| record.kubernetes),
         nodes: record.as_ref().map_or(0, |record| record.nodes),
         controllers: record.as_ref().is_some_and(|record| record.controllers),
@@ -284,7 +284,7 @@ pub fn kubeconfig(settings: &Settings, name: &SandboxName) -> Result<PathBuf, Sa
     }
 }
 
-fn state(record: Option<&Record>, at_work: bool, processes: &BTreeMap<String, Option<i32>>) -> State {
+fn state(folder: &Path, record: Option<&Record>, at_work: bool, processes: &BTreeMap<String, Option<i32>>) -> State {
     let is_alive = |identity: &Option<ProcessIdentity>| identity.as_ref().is_some_and(ProcessIdentity::is_running);
     match record {
         _ if at_work => State::Starting,
@@ -296,6 +296,8 @@ fn state(record: Option<&Record>, at_work: bool, processes: &BTreeMap<String, Op
                 _ => State::Broken { ended },
             }
         }
+        // Without a record, or with one that is of no use, only the processes themselves can tell.
+        None if !process::marked(folder).is_empty() => State::Broken { ended: Vec::new() },
         _ => State::Ended,
     }
 }

@@ -29,6 +29,7 @@ pub(super) async fn build(
     settings: &Settings,
     component: &'static Component,
     progress: &dyn Progress,
+    sandbox: Option<&Path>,
 ) -> Result<Found, SandboxError> {
     let (module, package, version_flags) = match &component.source {
         Source::Module { module, package, version_flags } => (module, package, version_flags),
@@ -58,7 +59,7 @@ pub(super) async fn build(
     let made = workshop.join("out").join(component.name);
     let flags = format!("-s -w {version_flags}");
     let spec = go_build(go, &workshop, &made, package, &flags);
-    let result = run(settings, component, spec, &folder.join("build.log"), progress).await;
+    let result = run(settings, component, spec, &folder.join("build.log"), progress, sandbox).await;
     let version = match result {
         Ok(()) => version::check(&made, component)
             .await
@@ -132,10 +133,11 @@ async fn run(
     spec: ProcessSpec,
     log: &Path,
     progress: &dyn Progress,
+    sandbox: Option<&Path>,
 ) -> Result<(), SandboxError> {
     let fail = |source| SandboxError::file("write", log, source);
     let mut log_file = fs::File::create(log).map_err(fail)?;
-    let (mut keeper, output) = Keeper::for_build(&settings.supervisor).await?;
+    let (mut keeper, output) = Keeper::for_build(&settings.supervisor, sandbox).await?;
     keeper.start(spec).await?;
     let mut output = BufReader::new(output).split(b'\n');
     let mut kept: VecDeque<String> = VecDeque::with_capacity(KEPT_LINES);

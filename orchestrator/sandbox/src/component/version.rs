@@ -53,9 +53,12 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
     String::from_utf8_lossy(&content).into_owned()
 }
 
-/// The first word that looks like a version: `1.36.3`, `v1.24.17`, `1.1.5+ds1`, with an optional `v`.
+/// The first word that looks like a version: `1.36.3`, `v1.24.17`, `1.1.5+ds1`, with an optional `v`, or behind a name
+/// as in `iproute2-6.1.0`.
 fn find_version(text: &str) -> Option<String> {
     text.split(|c: char| c.is_whitespace() || c == ',')
+        .flat_map(|word| [Some(word), word.split_once('-').map(|(_, rest)| rest)])
+        .flatten()
         .map(|word| word.strip_prefix('v').unwrap_or(word))
         .find(|word| minor(word).is_some())
         .map(str::to_owned)
@@ -84,7 +87,7 @@ mod tests {
             ("CNI bridge plugin v1.9.1\nCNI protocol versions supported: 0.1.0, 0.2.0", "1.9.1"),
             ("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+deb12u1", "1.1.5+ds1"),
             ("BusyBox v1.35.0 (Debian 1:1.35.0-4) multi-call binary.", "1.35.0"),
-            ("ip utility, iproute2-6.1.0, libbpf 1.1.2", "1.1.2"),
+            ("ip utility, iproute2-6.1.0, libbpf 1.1.2", "6.1.0"),
         ] {
             assert_eq!(find_version(answer).as_deref(), Some(version), "{answer}");
         }

@@ -50,7 +50,7 @@ pub(super) async fn up(
             return Ok(running);
         }
     }
-    let tools = component::obtain(settings, &components(request)?, progress).await?;
+    let tools = component::obtain_for(settings, &components(request)?, progress, Some(&folder)).await?;
     let _lock = lock(settings, &request.name, progress).await?;
     if let Some(running) = running(&folder, request, progress).await? {
         return Ok(running);

@@ -34,8 +34,14 @@ impl Keeper {
     }
 
     /// Starts a supervisor for a build; what the build says is read from the returned stream.
-    pub(crate) async fn for_build(supervisor: &Supervisor) -> Result<(Self, ChildStderr), SandboxError> {
+    pub(crate) async fn for_build(
+        supervisor: &Supervisor,
+        sandbox: Option<&Path>,
+    ) -> Result<(Self, ChildStderr), SandboxError> {
         let mut command = Command::new(&supervisor.program);
+        if let Some(folder) = sandbox {
+            command.env(MARKER, folder);
+        }
         command.stderr(Stdio::piped());
         let mut keeper = Self::begin(supervisor, command, None).await?;
         let Some(output) = keeper.child.stderr.take() else {

@@ -48,6 +48,34 @@ async fn an_owner_killed_at_any_time_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn an_owner_killed_while_it_builds_leaves_no_toolchain_running() {
+    let mut bench = Bench::new();
+    let path = bench.folder.path().join("path");
+    std::fs::create_dir(&path).unwrap();
+    // A toolchain that never finishes, and has a child that would not be ended with it.
+    std::fs::write(path.join("go"), "#!/bin/sh\nsleep 1000 &\necho it has begun >&2\nsleep 1000\n").unwrap();
+    std::fs::set_permissions(path.join("go"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.settings.cache = bench.folder.path().join("cache");
+    bench.settings.assets = Vec::new();
+    bench.settings.path = vec![path, "/usr/bin".into(), "/bin".into()];
+    let mut owner = Owner::start(&bench, "a", 0);
+    assert!(owner.hear_line("Building { component: \"etcd\", packages: 0, line: \"it has begun\" }"));
+    assert!(!bench.processes().is_empty());
+    owner.kill();
+    check_nothing_is_left(&bench, "killed while building").await;
+}
+
+#[tokio::test]
+async fn a_newer_record_is_shown_and_can_be_ended() {
+    let bench = Bench::new();
+    let sandbox = bench.up(&UpRequest { detach: true, ..bench.request("a") }).await;
+    std::fs::write(sandbox.kubeconfig().with_file_name("sandbox.json"), r#"{"format": 99}"#).unwrap();
+    let listed = sandbox::list(&bench.settings).unwrap();
+    assert!(matches!(listed[0].state, State::Broken { .. }), "{listed:?}");
+    check_nothing_is_left(&bench, "newer record").await;
+}
+
+#[tokio::test]
 async fn up_without_down_works_after_a_kill() {
     let bench = Bench::new();
     warm(&bench).await;

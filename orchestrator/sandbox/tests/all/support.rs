@@ -184,7 +184,11 @@ impl Owner {
 
     /// Waits until that process is being started; false when the sandbox was up before.
     pub(crate) fn hear_start_of(&mut self, process: &str) -> bool {
-        let wanted = format!("Starting {{ process: {process:?} }}");
+        self.hear_line(&format!("Starting {{ process: {process:?} }}"))
+    }
+
+    /// Waits for that line; false when the sandbox was up before.
+    pub(crate) fn hear_line(&mut self, wanted: &str) -> bool {
         self.lines.by_ref().map_while(Result::ok).take_while(|line| !line.starts_with("up ")).any(|line| line == wanted)
     }
 
