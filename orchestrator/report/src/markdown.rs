@@ -38,7 +38,7 @@ pub fn markdown(report: &DrillReport) -> String {
     let rows = report.objectives.iter().map(|objective| {
         let answer = match objective.met {
             Some(true) => "met",
-            Some(false) => "**missed**",
+            Some(false) => "**not met**",
             None => "no limit set",
         };
         vec![

@@ -152,3 +152,6 @@ fn allow_references(schema: &mut Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -339,3 +339,39 @@ fn a_step_that_hangs_is_ended_by_its_timeout() {
         simulation.journal
     );
 }
+
+/// What the quickstart's manifests point at must be in the source's contract, or nothing could rewrite it.
+#[test]
+fn the_shop_points_only_at_what_the_quickstart_declares() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let scenario = fs::read_to_string(folder.join("quickstart.yaml")).unwrap();
+    let mut text = String::new();
+    for entry in fs::read_dir(folder.join("quickstart/shop")).unwrap() {
+        let manifest = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let objects: Vec<serde_json::Value> = serde_saphyr::from_multiple(&manifest).unwrap();
+        assert!(objects.iter().all(|object| object["kind"].is_string() && object["metadata"]["name"].is_string()));
+        text += &manifest;
+    }
+    for removed in [
+        "batch/v1beta1",
+        "policy/v1beta1",
+        "autoscaling/v2beta2",
+        "flowcontrol.apiserver.k8s.io/v1beta2",
+        "kind: PodSecurityPolicy",
+        "kind: CustomResourceDefinition",
+    ] {
+        assert!(text.contains(removed), "{removed}");
+    }
+    let mut found = 0;
+    let words = text.split(|c: char| c.is_whitespace() || ",\"'/".contains(c) && c != '/');
+    for word in words.map(|word| word.trim_matches(|c| "{}[]".contains(c))) {
+        let named = ["subnet-", "sg-", "arn:aws:iam:", "arn:aws:kms:", "arn:aws:acm:"]
+            .iter()
+            .any(|start| word.starts_with(start));
+        if named && word.len() > 12 {
+            found += 1;
+            assert!(scenario.contains(word), "{word} is not in the quickstart's contract");
+        }
+    }
+    assert!(found >= 8, "only {found} references were found");
+}
