@@ -38,6 +38,8 @@ from werkzeug.serving import make_server
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses.monitoring import Monitoring
 from moto.eks.responses import EKSResponse
 from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase, PermissionResult
@@ -486,6 +488,22 @@ def answer_monitoring():
     Monitoring.unmonitor_instances = answered("disabling")
 
 
+def keep_what_instances_asked_for():
+    """Moto describes a public address, and forgets security groups, when the first interface is asked for in full."""
+    prepare = Instance.prep_nics
+
+    def prepare_as_asked(instance, nic_spec, *arguments, **named):
+        asked = next((dict(nic) for nic in nic_spec if int(nic.get("DeviceIndex", -1)) == 0), {})
+        prepare(instance, nic_spec, *arguments, **named)
+        if asked.get("Groups"):
+            instance.security_groups = list(instance.nics[0]._group_set)
+
+    Instance.prep_nics = prepare_as_asked
+    association = NetworkInterface.association
+    # An empty association is still one to the provider.
+    NetworkInterface.association = property(lambda interface: association.fget(interface) or None)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
@@ -496,6 +514,7 @@ def main():
     ignore_conditions()
     name_what_is_asked_for()
     answer_monitoring()
+    keep_what_instances_asked_for()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
