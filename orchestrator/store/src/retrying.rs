@@ -1,7 +1,9 @@
 //! A store that tries again when the far side is busy or away.
 //!
-//! Every operation of a store may be repeated: `put` replaces, `delete` of what is gone succeeds. A stream that
-//! breaks after it began is the reader's to see; what was read of it cannot be taken back.
+//! Every operation of a store may be repeated: `put` replaces, `delete` of what is gone succeeds. A stream that breaks
+//! is carried on where it broke, unless the object has changed meanwhile; then the reader gets the error.
+
+mod resuming;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -12,6 +14,8 @@ use async_trait::async_trait;
 use ports::object_store::{Listing, Reader};
 use ports::retry::{RetryPolicy, retry};
 use ports::{Body, Clock, ObjectKey, ObjectMeta, ObjectStore, PortError};
+
+use resuming::Resuming;
 
 #[derive(Clone)]
 pub struct RetryingStore {
@@ -25,6 +29,11 @@ impl RetryingStore {
     /// `seed` should differ between processes, so that they do not come back together; see `RetryPolicy::delay`.
     pub fn new(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, policy: RetryPolicy, seed: u64) -> Self {
         Self { inner, clock, policy, seed }
+    }
+
+    /// A plain stream, which may break.
+    async fn open(&self, key: &ObjectKey) -> Result<Reader, PortError> {
+        retry(&*self.clock, &self.policy, self.seed(key.as_str()), |_| self.inner.get(key)).await
     }
 
     /// Different keys wait different times.
@@ -43,7 +52,8 @@ impl ObjectStore for RetryingStore {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Reader, PortError> {
-        retry(&*self.clock, &self.policy, self.seed(key.as_str()), |_| self.inner.get(key)).await
+        let first = self.open(key).await?;
+        Ok(Box::pin(Resuming::new(self.clone(), key.clone(), first)))
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, PortError> {

@@ -231,4 +231,55 @@ mod tests {
         assert_eq!(read(&store, &key).await, b"012345");
         assert_eq!(read(&store, &key).await, b"0123456789");
     }
+
+    #[tokio::test]
+    async fn a_broken_stream_is_carried_on_where_it_broke() {
+        let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let clock = Arc::new(FakeClock::jumping());
+        let store = RetryingStore::new(faulty.clone(), clock, RetryPolicy::BRIEF, 7);
+        let key = ObjectKey::parse("a").unwrap();
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at ^ (at >> 9)) as u8).collect();
+        put(&store, &key, bytes.clone()).await;
+        for at in [0, 10, 400_000, 300_000, 999_999, 1_000_000] {
+            faulty.plan(StoreVerb::Get, "", WhatFails::BreaksAfter(at));
+        }
+        faulty.refuse(StoreVerb::Get, "", ErrorKind::Unavailable, 1);
+        assert!(read(&store, &key).await == bytes);
+        assert_eq!(faulty.left(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_keeps_breaking_at_the_same_place_fails() {
+        let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()), RetryPolicy::BRIEF, 7);
+        let key = ObjectKey::parse("a").unwrap();
+        put(&store, &key, "0123456789").await;
+        for _ in 0..100 {
+            faulty.plan(StoreVerb::Get, "", WhatFails::BreaksAfter(4));
+        }
+        let mut reader = store.get(&key).await.unwrap();
+        let mut bytes = Vec::new();
+        let error = reader.read_to_end(&mut bytes).await.unwrap_err();
+        assert_eq!((error.kind(), bytes.as_slice()), (io::ErrorKind::ConnectionReset, &b"0123"[..]));
+        assert!(faulty.left() > 90);
+        // Failed is failed: reading on is not the end of the object.
+        assert!(reader.read_to_end(&mut bytes).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_object_that_was_replaced_is_not_carried_on() {
+        for replacement in ["abcd56789x", "01"] {
+            let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+            let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()), RetryPolicy::BRIEF, 7);
+            let key = ObjectKey::parse("a").unwrap();
+            put(&store, &key, "0123456789").await;
+            faulty.plan(StoreVerb::Get, "", WhatFails::BreaksAfter(4));
+            let mut reader = store.get(&key).await.unwrap();
+            let mut begin = [0; 4];
+            reader.read_exact(&mut begin).await.unwrap();
+            put(&store, &key, replacement).await;
+            let error = reader.read_to_end(&mut Vec::new()).await.unwrap_err();
+            assert_eq!(error.to_string(), "a was replaced while it was being read");
+        }
+    }
 }
