@@ -196,6 +196,19 @@ pub fn convert_text(text: &str, target: &Target, options: &Options) -> Result<Co
     Ok(converted)
 }
 
+/// Converts one object that has no text of its own, such as a body of an archive.
+pub fn convert_object(value: &mut Value, target: &Target, options: &Options) -> DocumentReport {
+    object::convert_one(value, 1, target, options)
+}
+
+/// An object as a YAML document, for objects that have no text of their own.
+pub fn to_yaml(value: &Value) -> String {
+    let style = write::Style { text: "", newline: "\n", list_indent: 0 };
+    let mut text = style.block(value, None).join("\n");
+    text.push('\n');
+    text
+}
+
 type Read = Option<(tree::Node, Value)>;
 
 fn read(document: &str, part: &Part) -> Result<Read, tree::TreeError> {

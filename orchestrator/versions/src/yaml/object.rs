@@ -69,7 +69,7 @@ pub(super) fn convert_all(
     }
 }
 
-fn convert_one(value: &mut Value, line: usize, target: &Target, options: &Options) -> DocumentReport {
+pub(super) fn convert_one(value: &mut Value, line: usize, target: &Target, options: &Options) -> DocumentReport {
     let taken = std::mem::take(value);
     let Ok(mut manifest) = Manifest::from_value(taken.clone()) else {
         *value = taken;

@@ -273,6 +273,17 @@ fn every_golden_conversion_can_be_written_in_every_notation() {
     }
 }
 
+#[test]
+fn an_object_without_text_is_converted_and_written() {
+    let mut value = serde_json::json!({"apiVersion": "batch/v1beta1", "kind": "CronJob",
+        "metadata": {"name": "0644", "annotations": {"on": "yes"}}, "spec": {"schedule": "@daily"}});
+    let report = convert_object(&mut value, &target(36), &Options::default());
+    assert_eq!((report.outcome, report.name.as_str()), (Outcome::Converted, "0644"));
+    let text = to_yaml(&value);
+    assert!(text.contains("apiVersion: batch/v1\n"), "{text}");
+    assert_eq!(read_one(&text).unwrap().into_value(), value);
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;
