@@ -17,8 +17,6 @@ use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body};
 
-pub(crate) use lint::lint;
-
 /// What stands around the generated part of a README; the rest is written by hand and kept.
 pub(crate) const BEGIN: &str = "<!-- BEGIN generated: `cargo xtask codegen` -->";
 pub(crate) const END: &str = "<!-- END generated -->";
@@ -26,11 +24,13 @@ pub(crate) const END: &str = "<!-- END generated -->";
 /// Returns every README under `root`'s `terraform/`, as it should be, by its path relative to `root`.
 ///
 /// A README that exists keeps what stands outside the markers; a missing one begins with the module's own first
-/// comment.
+/// comment. A module that breaks our rules is an error that names every broken one.
 pub(crate) fn generate(root: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut readmes = BTreeMap::new();
+    let mut broken = Vec::new();
     for folder in folders(root)? {
         let module = Module::read(root, &folder)?;
+        broken.extend(lint::check(&module).into_iter().map(|rule| format!("{}: {rule}", folder.display())));
         let path = folder.join("README.md");
         let existing = match fs::read_to_string(root.join(&path)) {
             Ok(text) => Some(text),
@@ -43,6 +43,9 @@ pub(crate) fn generate(root: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>>
             None => format!("# {}\n\n{}\n\n{BEGIN}\n{generated}{END}\n", module.name(), module.intro),
         };
         readmes.insert(path, text);
+    }
+    if !broken.is_empty() {
+        bail!("the terraform modules break our rules:\n{}", broken.join("\n"));
     }
     Ok(readmes)
 }

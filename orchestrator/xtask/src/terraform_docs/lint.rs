@@ -1,8 +1,6 @@
 //! Our rules for modules and stacks that neither `terraform validate` nor a scanner knows.
 
-use std::path::Path;
-
-use super::{Module, folders};
+use super::Module;
 
 /// The terraform version that every module and stack asks for.
 const REQUIRED_VERSION: &str = ">= 1.9";
@@ -10,17 +8,7 @@ const REQUIRED_VERSION: &str = ">= 1.9";
 const AWS_VERSION: &str = ">= 5.80, < 7.0";
 const LOGICAL_ID: &str = "landfall.dev/logical-id";
 
-/// Returns one line per broken rule, sorted by folder; empty when all is well.
-pub(crate) fn lint(root: &Path) -> anyhow::Result<Vec<String>> {
-    let mut findings = Vec::new();
-    for folder in folders(root)? {
-        let module = Module::read(root, &folder)?;
-        findings.extend(check(&module).into_iter().map(|finding| format!("{}: {finding}", folder.display())));
-    }
-    Ok(findings)
-}
-
-/// Returns what is wrong with one module.
+/// Returns one line per broken rule; empty when all is well.
 pub(super) fn check(module: &Module) -> Vec<String> {
     let mut findings = Vec::new();
     variables(module, &mut findings);
