@@ -4,6 +4,7 @@
 //! Running the same restore again finds what is done, and does the rest.
 
 mod act;
+mod after;
 mod observe;
 mod open;
 mod prepared;
@@ -41,6 +42,8 @@ pub struct RestoreJob<'a> {
     pub uid: &'a str,
     /// A folder for spools; the caller removes it.
     pub folder: &'a Path,
+    /// How long to wait until what was restored is available; `None` does not wait.
+    pub wait_available: Option<std::time::Duration>,
     /// Compute digests of prepared bodies: needed for a plan that is saved.
     pub digests: bool,
 }
@@ -82,6 +85,8 @@ pub struct RestoreOutcome {
     pub started: Timestamp,
     pub completed: Timestamp,
     pub writes: u64,
+    pub hooks_attempted: usize,
+    pub hooks_failed: usize,
     /// Where the record of the restore is; `None` when the location cannot be written.
     pub recorded: Option<String>,
 }
@@ -122,7 +127,14 @@ pub async fn act(
     }
     let mut acted = act::act(outside, job, &planned, &log, progress).await;
     readback::read_back(outside, &planned, &mut acted, &log, progress).await;
-    record::record(outside, job, opened, &planned, acted, &log, started).await
+    let hooks = after::run_hooks(outside, &planned, &acted, &log, progress).await;
+    if let Some(limit) = job.wait_available {
+        after::wait_available(outside, &planned, &mut acted, limit, &log, progress).await;
+    }
+    let mut outcome = record::record(outside, job, opened, &planned, acted, &log, started).await;
+    outcome.hooks_attempted = hooks.attempted;
+    outcome.hooks_failed = hooks.failed;
+    outcome
 }
 
 /// Whether a plan made now is the plan that was saved; the first differences in words when it is not.

@@ -13,6 +13,7 @@ pub mod action;
 pub mod archived;
 pub mod conflict;
 pub mod format;
+pub mod hooks;
 pub mod modifier;
 pub mod order;
 pub mod prepare;

@@ -9,10 +9,12 @@ use std::path::Path;
 use ::ports::PortError;
 use api::velero::restore::NOT_RESTORABLE;
 use model::{
-    ApiResource, Catalog, Change, Decision, Finding, GroupResource, ItemId, Manifest, Pass, Reason, Severity, Verdict,
+    ApiResource, Catalog, Change, Decision, Finding, GroupResource, ItemId, KubernetesVersion, Manifest, Pass, Reason,
+    Severity, Verdict,
 };
 use plan::restore::conflict::{Conflict, conflict};
 use plan::restore::format::{PLAN_VERSION, PlanFile, PlannedItem, TargetSeen, redacted};
+use plan::restore::hooks::ExecAfter;
 use plan::restore::order::{Wave, rank};
 use plan::restore::prepare::{Preparation, Prepared, Ready, prepare, prepare_namespace, restore_labels};
 use plan::restore::select::{Selection, mapped, select};
@@ -96,6 +98,7 @@ pub(super) async fn plan(
         volumes: &volumes,
         rewrite: job.rewrite,
         labels: restore_labels(job.request),
+        release: KubernetesVersion::parse(&discovery.version).ok(),
     };
     let mut findings = opened.findings.clone();
     findings.extend(existing.findings.iter().cloned());
@@ -132,6 +135,7 @@ pub(super) async fn plan(
         numbers: BTreeMap::new(),
         planned: BTreeSet::new(),
         spool: SpoolWriter::create(&folder_for(job.folder)?, 0).map_err(PlanError::Spool)?,
+        hooks: Vec::new(),
     };
     tokio::task::block_in_place(|| preparing.run(&selection, choices, progress))?;
     let Preparing { file, mut work, resources, spool, .. } = preparing;
@@ -176,6 +180,8 @@ struct Preparing<'a> {
     /// Identities in the target that the plan has already.
     planned: BTreeSet<ItemId>,
     spool: SpoolWriter,
+    /// Of the item that is about to be planned.
+    hooks: Vec<ExecAfter>,
 }
 
 impl Preparing<'_> {
@@ -214,7 +220,7 @@ impl Preparing<'_> {
             let item = archived.map_or_else(|| target.clone(), |at| self.opened.items[at as usize].id.clone());
             if self.existing.spans.contains_key(&target) {
                 let reason = Reason::new("exists", "the namespace exists and is left as it is");
-                self.keep(item, target, &resource, Wave::Namespaces, Verdict::Skip, reason, Vec::new(), Vec::new());
+                self.keep(item, target, &resource, Wave::Namespaces, Verdict::Keep, reason, Vec::new(), Vec::new());
                 continue;
             }
             let manifest = match archived {
@@ -228,6 +234,7 @@ impl Preparing<'_> {
                 decisions: Vec::new(),
                 changes: Vec::new(),
                 findings: Vec::new(),
+                hooks: Vec::new(),
             };
             self.ready(item, &resource, Wave::Namespaces, ready)?;
         }
@@ -285,12 +292,13 @@ impl Preparing<'_> {
 
     /// Decides about a prepared body: create it, or what to do about the one that exists.
     fn ready(&mut self, item: ItemId, resource: &ApiResource, wave: Wave, ready: Ready) -> Result<(), PlanError> {
-        let Ready { manifest, target, status, mut decisions, changes, findings } = ready;
+        let Ready { manifest, target, status, mut decisions, changes, findings, hooks } = ready;
         self.file.findings.extend(findings);
         let changes: Vec<Change> = changes.into_iter().map(|change| redacted(&manifest, change)).collect();
         let digest = self.job.digests.then(|| hex::encode(Sha256::digest(manifest.to_vec())));
         let Some(there) = self.existing.read(&target) else {
             let body = self.append(&manifest.to_vec())?;
+            self.hooks = hooks;
             let status = status.map(|status| self.append(status.to_string().as_bytes())).transpose()?;
             self.send(
                 item,
@@ -376,6 +384,7 @@ impl Preparing<'_> {
         changes: Vec<Change>,
     ) {
         let planned = u32::try_from(self.file.items.len()).unwrap_or(u32::MAX);
+        let hooks = std::mem::take(&mut self.hooks);
         let resource_number = self.number(resource);
         self.work.push(Work { planned, resource: resource_number, wave, body, status, is_patch });
         self.planned.insert(target.clone());
@@ -390,6 +399,7 @@ impl Preparing<'_> {
             existing,
             decisions,
             changes,
+            hooks,
         });
     }
 
@@ -418,6 +428,7 @@ impl Preparing<'_> {
             existing: None,
             decisions,
             changes,
+            hooks: Vec::new(),
         });
     }
 
@@ -446,6 +457,7 @@ impl Preparing<'_> {
             existing: None,
             decisions: vec![Decision { item: item.clone(), pass, verdict, reason }],
             changes: Vec::new(),
+            hooks: Vec::new(),
         });
     }
 

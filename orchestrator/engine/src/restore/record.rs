@@ -44,8 +44,7 @@ pub(super) async fn record(
         tally.add(item, verdict, kind);
         let expected = matches!(verdict, ItemVerdict::Created | ItemVerdict::Updated | ItemVerdict::Unchanged)
             && reason.is_none_or(|r| r.code != "status-not-restored");
-        let harmless = item.verdict == Verdict::Skip;
-        if expected || harmless {
+        if expected {
             continue;
         }
         let (code, message) = reason.map(|r| (r.code.clone(), r.message.clone())).unwrap_or_default();
@@ -78,6 +77,8 @@ pub(super) async fn record(
         started,
         completed,
         writes: acted.writes,
+        hooks_attempted: 0,
+        hooks_failed: 0,
         recorded: None,
     };
     match upload(outside, job, opened, planned, log, &tally.list, &outcome).await {

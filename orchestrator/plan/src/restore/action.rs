@@ -57,7 +57,6 @@ pub fn reset(manifest: &mut Manifest, context: &ActionContext<'_>) -> Result<Cha
         ("admissionregistration.k8s.io", _) => admission::reset(manifest, &mut changes),
         ("apiregistration.k8s.io", "apiservices") => api_service::reset(manifest)?,
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition::reset(manifest, &mut changes),
-        ("coordination.k8s.io", "leases") => metadata::refuse_leases(manifest)?,
         _ => {}
     }
     metadata::reset(manifest, context);

@@ -9,6 +9,7 @@ use model::{Change, Decision, Finding, ItemId, Manifest, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::hooks::ExecAfter;
 use super::order::Wave;
 
 pub const PLAN_VERSION: &str = "1.0";
@@ -60,6 +61,9 @@ pub struct PlannedItem {
     pub decisions: Vec<Decision>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// Commands to run in the pod once it is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<ExecAfter>,
 }
 
 /// How many items get which verdict.

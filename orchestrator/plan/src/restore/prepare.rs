@@ -6,11 +6,15 @@
 use std::collections::BTreeMap;
 
 use model::request::RestoreRequest;
-use model::{ApiResource, Blocked, Change, Decision, Finding, ItemId, Manifest, Pass, Reason, Severity, Verdict};
+use model::{
+    ApiResource, Blocked, Change, Decision, Finding, ItemId, KubernetesVersion, Manifest, Pass, Reason, Severity,
+    Verdict,
+};
 use serde_json::Value;
 use versions::Options;
 
 use super::action::{self, ActionContext, NotRestored};
+use super::hooks::{ExecAfter, insert_init, pod_hooks};
 use super::modifier::{self, ModifierRule};
 use super::select::mapped;
 use super::volumes::VolumePlan;
@@ -24,6 +28,8 @@ pub struct Preparation<'a> {
     /// Infrastructure rewrites, when source and target are known.
     pub rewrite: Option<&'a dyn Rewrite>,
     pub labels: BTreeMap<String, String>,
+    /// The target's release, when its version could be read.
+    pub release: Option<KubernetesVersion>,
 }
 
 /// What happens to a body because the infrastructure is another one; `crate::transform` implements it.
@@ -63,6 +69,8 @@ pub struct Ready {
     pub decisions: Vec<Decision>,
     pub changes: Vec<Change>,
     pub findings: Vec<Finding>,
+    /// Commands to run once the pod is there.
+    pub hooks: Vec<ExecAfter>,
 }
 
 /// Prepares the body of `item` for `resource`, which the choice of versions named.
@@ -77,26 +85,40 @@ pub fn prepare(
         let hint = "the archive was changed by hand, or is not what it claims to be".to_owned();
         return Prepared::Blocked { decision: decide(Pass::Select, Verdict::Blocked, reason), hint };
     }
+    if let Some(why) = versions::runtime::server_managed(&manifest) {
+        return Prepared::Skip(decide(Pass::Select, Verdict::Skip, Reason::new("server-managed", why)));
+    }
     let mut decisions = Vec::new();
     let mut changes = Vec::new();
     let mut findings = Vec::new();
     let wanted = resource.gvk();
     let from = manifest.gvk();
-    if from != wanted {
-        match convert(&mut manifest, &wanted, preparation.conversions) {
-            Ok(conversion) => {
+    let converted = match from == wanted {
+        true => Ok(None),
+        false => convert(&mut manifest, &wanted, preparation.conversions).map(Some),
+    };
+    let adjusted = converted.and_then(|conversion| {
+        let upgrade = |release| versions::upgrade::upgrade(&mut manifest, release, preparation.conversions);
+        let later = preparation.release.map(upgrade).transpose().map_err(|error| error.blocked())?;
+        Ok((conversion, later))
+    });
+    match adjusted {
+        Ok((conversion, later)) => {
+            if conversion.is_some() {
                 let message = format!("{} becomes {}", from.api_version(), wanted.api_version());
                 decisions.push(decide(Pass::Convert, Verdict::Convert, Reason::new("converted", message)));
-                for taken in conversion.decisions {
+            }
+            for step in conversion.into_iter().chain(later) {
+                for taken in step.decisions {
                     let reason = Reason::new(taken.code, format!("{} ({})", taken.message, taken.pointer));
                     decisions.push(decide(Pass::Convert, Verdict::Warn, reason));
                 }
-                changes.extend(conversion.changes);
+                changes.extend(step.changes);
             }
-            Err(blocked) => {
-                let decision = decide(Pass::Convert, Verdict::Blocked, blocked.reason);
-                return Prepared::Blocked { decision, hint: blocked.hint };
-            }
+        }
+        Err(blocked) => {
+            let decision = decide(Pass::Convert, Verdict::Blocked, blocked.reason);
+            return Prepared::Blocked { decision, hint: blocked.hint };
         }
     }
     let status = wanted_status(preparation.request, resource, &manifest);
@@ -145,11 +167,23 @@ pub fn prepare(
     if let Some(namespace) = &namespace {
         manifest.set("/metadata/namespace", namespace.as_str());
     }
+    let mut hooks = Vec::new();
+    if item.resource.resource == "pods" && item.resource.group.is_empty() {
+        let found = pod_hooks(&manifest, namespace.as_deref().unwrap_or_default(), &preparation.request.hooks);
+        insert_init(&mut manifest, &found.init);
+        hooks = found.exec;
+        findings.extend(found.mistakes.into_iter().map(|mistake| Finding {
+            severity: Severity::Error,
+            item: Some(item.clone()),
+            pointer: Some("/metadata/annotations".to_owned()),
+            reason: Reason::new("bad-hook-annotation", mistake),
+        }));
+    }
     for (label, value) in &preparation.labels {
         manifest.set_label(label, value);
     }
     let target = ItemId { resource: resource.group_resource(), namespace, name: manifest.name().to_owned() };
-    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings }))
+    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings, hooks }))
 }
 
 /// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one.

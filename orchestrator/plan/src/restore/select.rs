@@ -114,6 +114,10 @@ impl<'a> Filter<'a> {
         if self.never.contains(kind.as_str()) {
             return Err(Reason::new("never-restored", format!("{kind} belong to the cluster that made them")));
         }
+        // What only tells of the moment comes back when it is asked for by name, and not otherwise.
+        if let Some(why) = versions::runtime::runtime_state(&item.id.resource).filter(|_| !self.kinds.names(&kind)) {
+            return Err(Reason::new("runtime-state", format!("{kind}: {why}")));
+        }
         if self.kinds.excludes(&kind) {
             return Err(Reason::new("kind-excluded", format!("the request excludes {kind}")));
         }

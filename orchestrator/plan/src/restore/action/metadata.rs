@@ -3,7 +3,7 @@
 use model::Manifest;
 use serde_json::Value;
 
-use super::{ActionContext, NotRestored, skip};
+use super::ActionContext;
 
 const SERVER_SET: [&str; 8] = [
     "selfLink",
@@ -27,12 +27,4 @@ pub(super) fn reset(manifest: &mut Manifest, context: &ActionContext<'_>) {
     if !context.keep_managed_fields {
         metadata.remove("managedFields");
     }
-}
-
-/// Leases that a cluster keeps about its own nodes and servers.
-pub(super) fn refuse_leases(lease: &Manifest) -> Result<(), NotRestored> {
-    if lease.namespace() == Some("kube-node-lease") || lease.label("apiserver.kubernetes.io/identity").is_some() {
-        return Err(skip("cluster-owned", "the lease belongs to a node or a server of the old cluster"));
-    }
-    Ok(())
 }
