@@ -11,9 +11,12 @@ use super::{Rule, RulesError, substitute};
 /// A pattern that compiles to more is refused; matching itself is linear in the text.
 const MAX_REGEX: usize = 1024 * 1024;
 const MAX_PATTERN: usize = 4096;
-/// Longer expressions, and deeper ones, are refused.
+/// Longer expressions are refused, and those whose operators could make the evaluation overrun its stack.
 const MAX_CEL: usize = 2048;
-const MAX_CEL_DEPTH: usize = 32;
+const MAX_CEL_OPERATORS: usize = 64;
+/// Brackets and prefixes cost the parser more stack than a chain does.
+const CEL_BRACKET: usize = 8;
+const CEL_OPERATOR: usize = 2;
 
 pub(super) fn compile(
     position: usize,
@@ -30,10 +33,10 @@ pub(super) fn compile(
     };
     let fill = |text: &str| values.fill(text).map_err(|message| bad("a reference", message));
     let condition = rule.matches.condition.as_deref().map(|text| {
-        if text.len() > MAX_CEL || nesting(text) > MAX_CEL_DEPTH {
+        if text.len() > MAX_CEL || complexity(text) > MAX_CEL_OPERATORS {
             return Err(bad(
                 "condition",
-                format!("it is longer than {MAX_CEL} bytes or nested deeper than {MAX_CEL_DEPTH}"),
+                format!("it is longer than {MAX_CEL} bytes or has more than {MAX_CEL_OPERATORS} dots and operators (an operator counts for {CEL_OPERATOR}, each depth of brackets for {CEL_BRACKET})"),
             ));
         }
         cel::Program::compile(text).map_err(|errors| bad("condition", errors.to_string()))
@@ -75,17 +78,24 @@ pub(super) fn compile(
     })
 }
 
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+/// An upper bound on how deep the parser and the evaluation of a condition recurse, in units of one field access.
+fn complexity(text: &str) -> usize {
+    let (mut count, mut depth, mut deepest, mut quote) = (0, 0_usize, 0, None);
     for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' | b'?' | b'!' | b'-' => {
+        match (quote, byte) {
+            (Some(open), byte) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b'.' | b',') => count += 1,
+            (None, b'?') => count += CEL_BRACKET,
+            (None, byte) => count += CEL_OPERATOR * usize::from(b"+-*/%:<>=&|!".contains(&byte)),
         }
     }
-    deepest
+    let words = text.split_whitespace().filter(|word| *word == "in").count();
+    count + words * CEL_OPERATOR + deepest * CEL_BRACKET
 }
