@@ -17,11 +17,21 @@ pub(crate) struct Location {
     pub(crate) store: Arc<dyn ObjectStore>,
 }
 
-/// Opens what `--location` names; without it, the default one.
+/// Opens what `--location` names; without it, the default one. A folder that is not there is not made: an unmounted
+/// disk must not look like an empty location.
 pub(crate) async fn open(settings: &Settings, wanted: Option<&str>) -> Result<Location, Failure> {
+    open_as(settings, wanted, false).await
+}
+
+/// Opens a location to save into; a folder is made when it is not there.
+pub(crate) async fn open_or_create(settings: &Settings, wanted: Option<&str>) -> Result<Location, Failure> {
+    open_as(settings, wanted, true).await
+}
+
+async fn open_as(settings: &Settings, wanted: Option<&str>, create: bool) -> Result<Location, Failure> {
     let (name, url) = resolve(settings, wanted)?;
     let url: LocationUrl = url.parse().with_context(|| format!("location {name:?}"))?;
-    Ok(Location { name, store: connect(&url).await? })
+    Ok(Location { name, store: connect(&url, create).await? })
 }
 
 /// The name and the URL of a location.
@@ -48,12 +58,13 @@ pub(crate) fn resolve(settings: &Settings, wanted: Option<&str>) -> Result<(Stri
         .hint("add one with `landfall location add NAME URL`, or give a URL"))
 }
 
-async fn connect(url: &LocationUrl) -> Result<Arc<dyn ObjectStore>> {
+async fn connect(url: &LocationUrl, create: bool) -> Result<Arc<dyn ObjectStore>> {
     match url {
-        LocationUrl::File(path) => {
+        LocationUrl::File(path) if create => {
             let store = DiskStore::create(path).with_context(|| format!("failed to use {}", path.display()))?;
             Ok(Arc::new(store))
         }
+        LocationUrl::File(path) => Ok(Arc::new(DiskStore::open(path))),
         LocationUrl::S3(location) => s3(location).await,
     }
 }

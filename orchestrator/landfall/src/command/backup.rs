@@ -115,7 +115,7 @@ async fn backup(args: RunArgs, context: Context) -> Outcome {
             (args.name.clone().unwrap_or_default(), args.filters.spec()?, labels, annotations)
         }
     };
-    let location = locations::open(&context.settings, args.location.as_deref()).await?;
+    let location = locations::open_or_create(&context.settings, args.location.as_deref()).await?;
     let mut request = spec.request(&name)?;
     request.every_version = args.every_version;
     request.page_size = args.page_size;

@@ -74,9 +74,30 @@ pub(crate) struct Place {
     location: Option<String>,
     #[command(flatten)]
     cluster: ClusterFlags,
+    /// After creating, wait until workloads are available and claims are bound; what is not by then is a failure.
+    #[arg(long, value_name = "available")]
+    wait: Option<WaitFor>,
+    /// How long --wait waits: 10m, 90s.
+    #[arg(long, default_value = "10m", value_name = "DURATION", requires = "wait")]
+    wait_timeout: String,
     /// Folder for temporary files; needs room for all objects of the backup, twice.
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     temp_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WaitFor {
+    Available,
+}
+
+impl Place {
+    fn wait_limit(&self) -> Result<Option<std::time::Duration>, Failure> {
+        let parse = |_| {
+            model::go_duration::parse(&self.wait_timeout)
+                .map_err(|error| Failure::usage(format!("--wait-timeout: {error}")))
+        };
+        self.wait.map(parse).transpose()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +147,7 @@ struct Resolved {
     outside: Outside,
     folder: tempfile::TempDir,
     uid: String,
+    wait: Option<std::time::Duration>,
 }
 
 pub(crate) async fn run(command: RestoreCommand, context: Context) -> Outcome {
@@ -192,6 +214,7 @@ impl Resolved {
             settings: self.settings.clone(),
             uid: &self.uid,
             folder: self.folder.path(),
+            wait_available: self.wait,
             digests,
         }
     }
@@ -254,6 +277,7 @@ async fn resolve_with(
         outside: Outside { cluster, store: location.store, clock: Arc::new(SystemClock) },
         folder: super::temp_folder(place.temp_dir.as_deref())?,
         uid: uuid::Uuid::new_v4().to_string(),
+        wait: place.wait_limit()?,
     })
 }
 
