@@ -47,6 +47,7 @@ from moto.kms import models as kms_models
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import FakeDeleteMarker
 from moto.s3.responses import ACTION_MAP as S3_ACTIONS
 
 ACCOUNT = "123456789012"
@@ -488,6 +489,11 @@ def answer_monitoring():
     Monitoring.unmonitor_instances = answered("disabling")
 
 
+def let_delete_markers_go():
+    """Moto fails when the last version of an object is a delete marker, and the provider retries that for minutes."""
+    FakeDeleteMarker.dispose = lambda marker, garbage=False: None
+
+
 def keep_what_instances_asked_for():
     """Moto describes a public address, and forgets security groups, when the first interface is asked for in full."""
     prepare = Instance.prep_nics
@@ -515,6 +521,7 @@ def main():
     name_what_is_asked_for()
     answer_monitoring()
     keep_what_instances_asked_for()
+    let_delete_markers_go()
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", arguments.port, Overlay(moto), threaded=True, request_handler=MotoRequestHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
