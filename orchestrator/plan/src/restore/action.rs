@@ -7,6 +7,7 @@ mod admission;
 mod api_service;
 mod binding;
 mod definition;
+mod endpoints;
 mod job;
 mod metadata;
 mod pod;
@@ -46,6 +47,7 @@ pub fn reset(manifest: &mut Manifest, context: &ActionContext<'_>) -> Result<Cha
     match (context.kind.group.as_str(), context.kind.resource.as_str()) {
         ("", "pods") => pod::reset(manifest, &mut changes)?,
         ("", "services") => service::reset(manifest, context, &mut changes),
+        ("", "endpoints") => endpoints::reset(manifest)?,
         ("", "secrets") => secret::reset(manifest)?,
         ("", "serviceaccounts") => service_account::reset(manifest),
         ("", "persistentvolumeclaims") => volume::reset_claim(manifest, context, &mut changes),

@@ -59,6 +59,10 @@ fn what_has_ended_or_belongs_to_a_node_is_not_restored() {
     assert_eq!(reset_as("pods", mirror).unwrap_err(), "mirror-pod");
     let job = json!({"metadata": {"name": "j"}, "status": {"completionTime": "t"}});
     assert_eq!(reset_as("jobs.batch", job).unwrap_err(), "completed");
+    let endpoints =
+        json!({"metadata": {"name": "web", "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "t"}}});
+    assert_eq!(reset_as("endpoints", endpoints).unwrap_err(), "server-managed");
+    assert!(reset_as("endpoints", json!({"metadata": {"name": "by-hand"}})).is_ok());
     let token = json!({"type": "kubernetes.io/service-account-token",
         "metadata": {"name": "web-token-abc", "annotations": {"kubernetes.io/service-account.name": "web"}}});
     assert_eq!(reset_as("secrets", token).unwrap_err(), "generated-token");
