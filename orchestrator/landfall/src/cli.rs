@@ -44,6 +44,13 @@ pub(crate) enum Command {
     /// Named places where backups are kept.
     #[command(subcommand)]
     Location(command::location::LocationCommand),
+    /// Convert manifests to what a release serves, without a cluster.
+    ///
+    /// YAML in, YAML out; comments and order stay. What changed and why goes to stderr.
+    /// Exit codes: 0 nothing to do, 4 changed, 3 something needs a decision.
+    ///
+    /// Example: landfall convert manifests/ --to 1.36 --out converted/
+    Convert(Box<command::convert::ConvertArgs>),
     /// Which programs and settings were found where, and what to do about what is missing.
     Doctor(command::doctor::DoctorArgs),
     /// Print a completion script for a shell.

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod location;
 pub(crate) mod restore;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Backup(command) => backup::run(command, context).await,
         Command::Restore(command) => restore::run(command, context).await,
         Command::Location(command) => location::run(command, context).await,
+        Command::Convert(args) => convert::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context).await,
         Command::Completions(args) => completions::run(&args, context.printer),
     }

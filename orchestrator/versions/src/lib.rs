@@ -33,6 +33,4 @@ pub use reference::reference;
 pub use runtime::{runtime_state, server_managed};
 pub use table::{Row, row, row_of_kind, rows, served_by, served_on_request};
 pub use upgrade::upgrade;
-pub use yaml::{
-    ConvertedText, DocumentReport, Outcome, Target, YamlError, convert_object, convert_text, to_yaml,
-};
+pub use yaml::{ConvertedText, DocumentReport, Outcome, Target, YamlError, convert_object, convert_text, to_yaml};
