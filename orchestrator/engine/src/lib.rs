@@ -8,10 +8,12 @@
 //! - [`bucket`]: where the files of backups and restores lie.
 //! - [`backup`]: a cluster into a bucket.
 //! - [`restore`]: a backup into a cluster.
+//! - [`drill`]: runs a scenario: drives its saga, does and undoes its steps.
 //! - [`shelf`]: what lies in a bucket: list, verify, delete, collect what has expired.
 
 pub mod backup;
 pub mod bucket;
+pub mod drill;
 pub mod log;
 pub mod ports;
 pub mod progress;
