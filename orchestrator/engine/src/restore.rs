@@ -5,6 +5,7 @@
 
 mod act;
 mod after;
+mod gates;
 mod observe;
 mod open;
 mod prepared;
@@ -20,6 +21,7 @@ use model::request::RestoreRequest;
 use plan::restore::PlanFile;
 use plan::restore::modifier::ModifierRule;
 use plan::restore::prepare::Rewrite;
+use plan::restore::webhooks::UnreadyWebhooks;
 use serde::Serialize;
 
 use crate::log::RunLog;
@@ -44,6 +46,8 @@ pub struct RestoreJob<'a> {
     pub folder: &'a Path,
     /// How long to wait until what was restored is available; `None` does not wait.
     pub wait_available: Option<std::time::Duration>,
+    /// What to do about webhooks of the target whose backend is not up.
+    pub webhooks: UnreadyWebhooks,
     /// Compute digests of prepared bodies: needed for a plan that is saved.
     pub digests: bool,
 }

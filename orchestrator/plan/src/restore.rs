@@ -20,6 +20,7 @@ pub mod prepare;
 pub mod select;
 pub mod version;
 pub mod volumes;
+pub mod webhooks;
 
 pub use archived::{ArchivedBody, ArchivedItem};
 pub use conflict::{Conflict, conflict};

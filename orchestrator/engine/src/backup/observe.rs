@@ -26,7 +26,6 @@ use crate::progress::{Progress, Stage};
 pub(crate) struct Observation {
     /// As the server prints it.
     pub(crate) version: String,
-    pub(crate) kinds: KindsPlan,
     pub(crate) table: FactTable,
     pub(crate) spans: Vec<Span>,
     pub(crate) spool: Spool,
@@ -105,7 +104,6 @@ pub(crate) async fn observe(
     let spool = Spool::open(&gathering.files).map_err(ObserveError::Spool)?;
     let observation = Observation {
         version: discovery.version,
-        kinds,
         table: gathering.table,
         spans: gathering.spans,
         spool,

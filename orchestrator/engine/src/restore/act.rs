@@ -16,9 +16,10 @@ use model::request::ExistingPolicy;
 use model::{ApiResource, ItemId, Manifest, Reason, chain};
 use plan::restore::conflict::{Conflict, conflict};
 use plan::restore::order::Wave;
+use plan::restore::webhooks::UnreadyWebhooks;
 
 use super::prepared::{PlannedRestore, Work};
-use super::{ItemVerdict, RestoreJob};
+use super::{ItemVerdict, RestoreJob, gates};
 use crate::log::RunLog;
 use crate::ports::{Outside, Patience};
 use crate::progress::{Progress, Stage};
@@ -34,6 +35,8 @@ pub(super) struct Acted {
 const START: usize = 64;
 const MOST: usize = 128;
 const LEAST: usize = 4;
+/// How long the backends of webhooks are waited for.
+const BACKENDS: Duration = Duration::from_secs(300);
 
 pub(super) async fn act(
     outside: &Outside,
@@ -46,7 +49,16 @@ pub(super) async fn act(
     let mut acted = Acted { outcomes: BTreeMap::new(), writes: 0 };
     let mut limit = START;
     let mut done = 0;
-    for wave in planned.work.chunk_by(|a, b| a.wave == b.wave) {
+    let mut wait_for_backends = match job.webhooks {
+        UnreadyWebhooks::Wait => Some(false),
+        UnreadyWebhooks::WorkloadsFirst => Some(true),
+        UnreadyWebhooks::Warn | UnreadyWebhooks::Fail => None,
+    };
+    for wave in planned.work.chunk_by(|a, b| (a.late, a.wave) == (b.late, b.wave)) {
+        if wait_for_backends.is_some_and(|late| wave.first().is_some_and(|work| work.late == late)) {
+            gates::wait(outside, &planned.target, &planned.backends, BACKENDS, log).await;
+            wait_for_backends = None;
+        }
         let mut waiting = wave.iter();
         let mut in_flight = FuturesUnordered::new();
         loop {

@@ -18,11 +18,13 @@ use plan::restore::hooks::ExecAfter;
 use plan::restore::order::{Wave, rank};
 use plan::restore::prepare::{Preparation, Prepared, Ready, prepare, prepare_namespace, restore_labels};
 use plan::restore::select::{Selection, mapped, select};
+use plan::restore::webhooks::{UnreadyWebhooks, Webhook, in_the_way};
 use plan::restore::version::{Choice, Definitions, Versions, extended, refusal, source_version};
 use plan::restore::{ArchivedItem, VolumePlan};
 use sha2::{Digest, Sha256};
 
 use super::RestoreJob;
+use super::gates::{services_up, webhooks};
 use super::observe::{Existing, ObserveError, all_of, discover, existing};
 use super::open::OpenedBackup;
 use crate::backup::spool::{Span, SpoolWriter};
@@ -36,6 +38,10 @@ pub struct PlannedRestore {
     pub(crate) work: Vec<Work>,
     pub(crate) resources: Vec<ApiResource>,
     pub(crate) bodies: File,
+    /// Services that answer webhooks in the way and are not up.
+    pub(crate) backends: BTreeSet<(String, String)>,
+    /// What the target served when the plan was made.
+    pub(crate) target: Catalog,
 }
 
 /// One request to make.
@@ -50,6 +56,8 @@ pub(crate) struct Work {
     pub(crate) status: Option<Span>,
     /// The body is a merge patch for what exists.
     pub(crate) is_patch: bool,
+    /// Sent only when the backends of webhooks in the way are up.
+    pub(crate) late: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,8 @@ pub enum PlanError {
     Observe(#[from] ObserveError),
     #[error("failed to list the custom resource definitions of the target")]
     Definitions(#[source] PortError),
+    #[error("webhooks of the target would refuse the restore: {0}")]
+    Webhooks(String),
     #[error("failed to read the spool")]
     Spool(#[source] std::io::Error),
 }
@@ -90,6 +100,16 @@ pub(super) async fn plan(
     std::fs::create_dir_all(&folder).map_err(PlanError::Spool)?;
     let existing = existing(outside, &wanted, &folder).await?;
 
+    let webhooks = webhooks(outside, &target).await;
+    let services: BTreeSet<(String, String)> = webhooks.iter().map(|webhook| webhook.service.clone()).collect();
+    let up = services_up(outside, &target, &services).await;
+    let kinds = choices.iter().filter_map(|(_, choice)| target_of(choice)).map(ApiResource::group_resource).collect();
+    let gates: Vec<Webhook> = in_the_way(&webhooks, &up, &kinds).into_iter().cloned().collect();
+    if job.webhooks == UnreadyWebhooks::Fail && !gates.is_empty() {
+        let all: Vec<String> = gates.iter().map(Webhook::describe).collect();
+        return Err(PlanError::Webhooks(all.join("; ")));
+    }
+
     let volumes = VolumePlan::plan(job.request, &opened.items, &selection.items, &opened.volumes);
     let preparation = Preparation {
         request: job.request,
@@ -107,6 +127,12 @@ pub(super) async fn plan(
         item: None,
         pointer: None,
         reason: Reason::new("api-unavailable", format!("{group_version} does not answer: {}", model::chain(error))),
+    }));
+    findings.extend(gates.iter().map(|webhook| Finding {
+        severity: Severity::Warning,
+        item: None,
+        pointer: None,
+        reason: Reason::new("webhook-backend-down", webhook.describe()),
     }));
     let file = PlanFile {
         version: PLAN_VERSION.to_owned(),
@@ -140,10 +166,18 @@ pub(super) async fn plan(
     tokio::task::block_in_place(|| preparing.run(&selection, choices, progress))?;
     let Preparing { file, mut work, resources, spool, .. } = preparing;
     let (_, path) = spool.finish().map_err(PlanError::Spool)?;
+    let backends: BTreeSet<(String, String)> = gates.iter().map(|webhook| webhook.service.clone()).collect();
+    if job.webhooks == UnreadyWebhooks::WorkloadsFirst && !backends.is_empty() {
+        for work in &mut work {
+            let namespace = file.items[work.planned as usize].target.namespace.as_deref();
+            work.late = namespace.is_some_and(|ns| !backends.iter().any(|(backend, _)| backend == ns));
+        }
+    }
     // Bodies were prepared in order; a stable sort keeps favoured namespaces first inside a wave.
-    work.sort_by_key(|work| work.wave);
+    work.sort_by_key(|work| (work.late, work.wave));
     progress.end(Stage::Prepare);
-    Ok(PlannedRestore { file, work, resources, bodies: File::open(path).map_err(PlanError::Spool)? })
+    let bodies = File::open(path).map_err(PlanError::Spool)?;
+    Ok(PlannedRestore { file, work, resources, bodies, backends, target })
 }
 
 impl PlannedRestore {
@@ -386,7 +420,7 @@ impl Preparing<'_> {
         let planned = u32::try_from(self.file.items.len()).unwrap_or(u32::MAX);
         let hooks = std::mem::take(&mut self.hooks);
         let resource_number = self.number(resource);
-        self.work.push(Work { planned, resource: resource_number, wave, body, status, is_patch });
+        self.work.push(Work { planned, resource: resource_number, wave, body, status, is_patch, late: false });
         self.planned.insert(target.clone());
         let api_version = resource.group_version().to_string();
         self.file.items.push(PlannedItem {

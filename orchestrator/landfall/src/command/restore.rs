@@ -16,6 +16,7 @@ use engine::restore::{OpenedBackup, PlannedRestore, RestoreError, RestoreJob};
 use model::request::RestoreRequest;
 use plan::restore::PlanFile;
 use plan::restore::modifier::{self, ModifierRule};
+use plan::restore::webhooks::UnreadyWebhooks;
 
 use super::Context;
 use crate::clock::SystemClock;
@@ -74,6 +75,9 @@ pub(crate) struct Place {
     location: Option<String>,
     #[command(flatten)]
     cluster: ClusterFlags,
+    /// What to do when webhooks of the target would refuse everything because their backend is not up.
+    #[arg(long, value_enum, default_value_t = Webhooks::Warn, value_name = "POLICY")]
+    unready_webhooks: Webhooks,
     /// After creating, wait until workloads are available and claims are bound; what is not by then is a failure.
     #[arg(long, value_name = "available")]
     wait: Option<WaitFor>,
@@ -88,6 +92,29 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum WaitFor {
     Available,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Webhooks {
+    /// Say so and go on.
+    Warn,
+    /// Refuse to begin.
+    Fail,
+    /// Wait for them before the first write.
+    Wait,
+    /// Restore the namespaces of their backends first, then the rest.
+    WorkloadsFirst,
+}
+
+impl From<Webhooks> for UnreadyWebhooks {
+    fn from(policy: Webhooks) -> Self {
+        match policy {
+            Webhooks::Warn => Self::Warn,
+            Webhooks::Fail => Self::Fail,
+            Webhooks::Wait => Self::Wait,
+            Webhooks::WorkloadsFirst => Self::WorkloadsFirst,
+        }
+    }
 }
 
 impl Place {
@@ -148,6 +175,7 @@ struct Resolved {
     folder: tempfile::TempDir,
     uid: String,
     wait: Option<std::time::Duration>,
+    webhooks: UnreadyWebhooks,
 }
 
 pub(crate) async fn run(command: RestoreCommand, context: Context) -> Outcome {
@@ -215,6 +243,7 @@ impl Resolved {
             uid: &self.uid,
             folder: self.folder.path(),
             wait_available: self.wait,
+            webhooks: self.webhooks,
             digests,
         }
     }
@@ -278,6 +307,7 @@ async fn resolve_with(
         folder: super::temp_folder(place.temp_dir.as_deref())?,
         uid: uuid::Uuid::new_v4().to_string(),
         wait: place.wait_limit()?,
+        webhooks: place.unready_webhooks.into(),
     })
 }
 
