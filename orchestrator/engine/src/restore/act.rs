@@ -298,19 +298,20 @@ fn holds(object: &Manifest, condition: &str) -> bool {
 }
 
 fn is_terminating(error: &PortError) -> bool {
-    error.kind == ErrorKind::Denied && error.message.contains("is being terminated")
+    error.reason.as_deref() == Some("NamespaceTerminating")
 }
 
 /// One code and one message for a request that was refused for good.
 fn refused(error: &PortError) -> Reason {
     let message = chain(error);
     let code = match error.kind {
+        ErrorKind::Invalid | ErrorKind::Denied if message.contains("admission webhook") => "admission",
         ErrorKind::Invalid if message.contains("already allocated") => "port-allocated",
         ErrorKind::Invalid => "invalid",
         ErrorKind::Denied if message.contains("exceeded quota") => "quota",
-        ErrorKind::Denied if message.contains("admission webhook") => "admission",
         ErrorKind::Denied => "denied",
         ErrorKind::NotFound => "not-served",
+        ErrorKind::Conflict if is_terminating(error) => "namespace-terminating",
         ErrorKind::Conflict => "conflict",
         ErrorKind::Throttled => "throttled",
         ErrorKind::Unavailable => "unavailable",

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use ::ports::PortError;
 use api::velero::restore::NOT_RESTORABLE;
@@ -18,8 +19,8 @@ use plan::restore::hooks::ExecAfter;
 use plan::restore::order::{Wave, rank};
 use plan::restore::prepare::{Preparation, Prepared, Ready, prepare, prepare_namespace, restore_labels};
 use plan::restore::select::{Selection, mapped, select};
-use plan::restore::webhooks::{UnreadyWebhooks, Webhook, in_the_way};
 use plan::restore::version::{Choice, Definitions, Versions, extended, refusal, source_version};
+use plan::restore::webhooks::{UnreadyWebhooks, Webhook, in_the_way};
 use plan::restore::{ArchivedItem, VolumePlan};
 use sha2::{Digest, Sha256};
 
@@ -93,8 +94,9 @@ pub(super) async fn plan(
     }
     let catalog = extended(&target, &brought);
     let mut versions = Versions::new(&catalog, &definitions, job.conversions, &opened.kinds);
-    let choices: Vec<(u32, Choice)> =
-        selection.items.iter().map(|at| (*at, versions.of(&opened.items[*at as usize]).clone())).collect();
+    let choices: Vec<(u32, Arc<Choice>)> =
+        selection.items.iter().map(|at| (*at, versions.of(&opened.items[*at as usize]))).collect();
+    drop(versions);
     let wanted = wanted(job, opened, &selection, &choices, &target);
     let folder = job.folder.join("existing");
     std::fs::create_dir_all(&folder).map_err(PlanError::Spool)?;
@@ -212,7 +214,7 @@ struct Preparing<'a> {
     resources: Vec<ApiResource>,
     numbers: BTreeMap<(String, String, String), u16>,
     /// Identities in the target that the plan has already.
-    planned: BTreeSet<ItemId>,
+    planned: BTreeSet<[u8; 16]>,
     spool: SpoolWriter,
     /// Of the item that is about to be planned.
     hooks: Vec<ExecAfter>,
@@ -222,12 +224,12 @@ impl Preparing<'_> {
     fn run(
         &mut self,
         selection: &Selection,
-        choices: Vec<(u32, Choice)>,
+        choices: Vec<(u32, Arc<Choice>)>,
         progress: &dyn Progress,
     ) -> Result<(), PlanError> {
         progress.begin(Stage::Prepare, Some(choices.len() as u64));
         self.namespaces(selection)?;
-        let mut order: Vec<(Wave, usize, u32, Choice)> = choices
+        let mut order: Vec<(Wave, usize, u32, Arc<Choice>)> = choices
             .into_iter()
             .map(|(at, choice)| {
                 let item = &self.opened.items[at as usize];
@@ -235,7 +237,7 @@ impl Preparing<'_> {
                 (Wave::of(&kind), rank(&self.job.request.first, item.id.namespace.as_deref()), at, choice)
             })
             .collect();
-        order.sort_by_key(|(wave, rank, at, choice)| (*wave, *rank, !matches!(choice, Choice::AsIs { .. }), *at));
+        order.sort_by_key(|(wave, rank, at, choice)| (*wave, *rank, !matches!(**choice, Choice::AsIs { .. }), *at));
         for (done, (wave, _, at, choice)) in order.into_iter().enumerate() {
             let opened = self.opened;
             self.item(&opened.items[at as usize], wave, &choice)?;
@@ -289,7 +291,7 @@ impl Preparing<'_> {
         if NOT_RESTORABLE.contains(&target.resource.to_string().as_str()) {
             return Ok(());
         }
-        if self.planned.contains(&target) {
+        if self.planned.contains(&fingerprint(&target)) {
             let reason = Reason::new("same-object", format!("the backup holds {target} under another group too"));
             let decision = Decision { item: item.id.clone(), pass: Pass::Version, verdict: Verdict::Skip, reason };
             self.file.skipped.push(decision);
@@ -421,7 +423,7 @@ impl Preparing<'_> {
         let hooks = std::mem::take(&mut self.hooks);
         let resource_number = self.number(resource);
         self.work.push(Work { planned, resource: resource_number, wave, body, status, is_patch, late: false });
-        self.planned.insert(target.clone());
+        self.planned.insert(fingerprint(&target));
         let api_version = resource.group_version().to_string();
         self.file.items.push(PlannedItem {
             item,
@@ -450,7 +452,7 @@ impl Preparing<'_> {
         changes: Vec<Change>,
     ) {
         decisions.push(Decision { item: item.clone(), pass: Pass::Conflict, verdict, reason });
-        self.planned.insert(target.clone());
+        self.planned.insert(fingerprint(&target));
         let api_version = resource.group_version().to_string();
         self.file.items.push(PlannedItem {
             item,
@@ -480,7 +482,7 @@ impl Preparing<'_> {
         if !hint.is_empty() {
             reason.message = format!("{}; {hint}", reason.message);
         }
-        self.planned.insert(target.clone());
+        self.planned.insert(fingerprint(&target));
         self.file.items.push(PlannedItem {
             item: item.clone(),
             target,
@@ -526,7 +528,7 @@ fn wanted(
     job: &RestoreJob<'_>,
     opened: &OpenedBackup,
     selection: &Selection,
-    choices: &[(u32, Choice)],
+    choices: &[(u32, Arc<Choice>)],
     target: &Catalog,
 ) -> Wanted {
     let mut wanted = Wanted::new();
@@ -546,6 +548,14 @@ fn wanted(
         wanted.insert(namespaces, (resource.clone(), names));
     }
     wanted
+}
+
+/// An identity in sixteen bytes: a set of them costs little, and no two identities share one.
+fn fingerprint(id: &ItemId) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(id.to_string()).into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    short
 }
 
 fn target_of(choice: &Choice) -> Option<&ApiResource> {

@@ -4,6 +4,7 @@
 //! serves by the definitions that the restore itself will create.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Blocked, Catalog, GroupResource, Manifest, Reason};
 use versions::choose::{Candidate, choose as choose_version};
@@ -26,7 +27,9 @@ pub struct Versions<'a> {
     definitions: &'a Definitions,
     options: &'a Options,
     kinds: &'a BTreeMap<GroupResource, String>,
-    answers: BTreeMap<(GroupResource, Vec<String>), Choice>,
+    answers: BTreeMap<(GroupResource, Vec<String>), Arc<Choice>>,
+    /// The item asked about last and its answer: items come sorted, and the next one is nearly always alike.
+    last: Option<(ArchivedItem, Arc<Choice>)>,
 }
 
 impl Definitions {
@@ -69,17 +72,29 @@ impl<'a> Versions<'a> {
         options: &'a Options,
         kinds: &'a BTreeMap<GroupResource, String>,
     ) -> Self {
-        Self { catalog, definitions, options, kinds, answers: BTreeMap::new() }
+        Self { catalog, definitions, options, kinds, answers: BTreeMap::new(), last: None }
     }
 
-    pub fn of(&mut self, item: &ArchivedItem) -> &Choice {
+    pub fn of(&mut self, item: &ArchivedItem) -> Arc<Choice> {
+        if let Some((last, answer)) = &self.last
+            && last.id.resource == item.id.resource
+            && last.bodies.iter().map(|body| &body.version).eq(item.bodies.iter().map(|body| &body.version))
+        {
+            return Arc::clone(answer);
+        }
+        let answer = self.ask(item);
+        self.last = Some((item.clone(), Arc::clone(&answer)));
+        answer
+    }
+
+    fn ask(&mut self, item: &ArchivedItem) -> Arc<Choice> {
         let versions: Vec<String> = item.bodies.iter().map(|body| body.version.to_string()).collect();
         let key = (item.id.resource.clone(), versions);
-        let Self { catalog, definitions, options, kinds, answers } = self;
-        answers.entry(key).or_insert_with_key(|(resource, versions)| {
+        let Self { catalog, definitions, options, kinds, answers, .. } = self;
+        let answer = answers.entry(key).or_insert_with_key(|(resource, versions)| {
             let Some(kind) = kinds.get(resource) else {
                 let message = format!("no body of {resource} says what kind it is");
-                return Choice::Blocked(Blocked::new("no-kind", message, "take the backup again"));
+                return Arc::new(Choice::Blocked(Blocked::new("no-kind", message, "take the backup again")));
             };
             let candidate = Candidate {
                 resource,
@@ -88,8 +103,9 @@ impl<'a> Versions<'a> {
                 source_definition: definitions.archived.get(resource),
                 target_definition: definitions.in_force(resource),
             };
-            choose_version(&candidate, catalog, options)
-        })
+            Arc::new(choose_version(&candidate, catalog, options))
+        });
+        Arc::clone(answer)
     }
 }
 
