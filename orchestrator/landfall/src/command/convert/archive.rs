@@ -69,7 +69,8 @@ pub(super) fn convert(
             labels: BTreeMap::new(),
             more: None,
         };
-        let version = source_version(&versions.of(&item), &item);
+        let choice = versions.of(&item);
+        let version = source_version(&choice, &item);
         let body = version.and_then(|version| stored.in_version(version)).or_else(|| stored.best());
         let Some(body) = body else { continue };
         let bytes = bodies.read(body.span).context("failed to read a temporary file")?;
