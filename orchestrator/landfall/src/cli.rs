@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Bring a backup back: plan, review, apply.
     #[command(subcommand)]
     Restore(command::restore::RestoreCommand),
+    /// Rehearse a disaster: plan, simulate, run, look after, report.
+    #[command(subcommand)]
+    Drill(Box<command::drill::DrillCommand>),
+    /// Evidence and reports of drills.
+    #[command(subcommand)]
+    Report(command::report::ReportCommand),
     /// Named places where backups are kept.
     #[command(subcommand)]
     Location(command::location::LocationCommand),

@@ -4,7 +4,9 @@ pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod location;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod sandbox;
 
@@ -29,6 +31,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Sandbox(command) => sandbox::run(command, &context).await,
         Command::Backup(command) => backup::run(command, context).await,
         Command::Restore(command) => restore::run(command, context).await,
+        Command::Drill(command) => drill::run(*command, context).await,
+        Command::Report(command) => report::run(command, &context),
         Command::Location(command) => location::run(command, context).await,
         Command::Convert(args) => convert::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context).await,

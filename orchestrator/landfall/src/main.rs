@@ -11,6 +11,7 @@ mod failure;
 mod locations;
 mod printer;
 mod progress;
+mod runs;
 mod settings;
 
 use std::process::ExitCode;

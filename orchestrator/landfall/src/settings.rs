@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     /// `KUBECONFIG`, else `~/.kube/config`.
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) config: ConfigFile,
+    /// Who types, for the record.
+    pub(crate) user: String,
 }
 
 /// `$XDG_CONFIG_HOME/landfall/config.yaml`.
@@ -65,7 +67,13 @@ impl Settings {
             kubeconfig,
             config: read_config(&config_file)?,
             config_file,
+            user: ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "somebody".to_owned()),
         })
+    }
+
+    /// What Terraform may inherit: credentials and proxies are in it, so it is never kept.
+    pub(crate) fn inherited() -> terraform::Environment {
+        terraform::Environment::inherit(std::env::vars_os())
     }
 
     pub(crate) fn sandbox(&self) -> Result<sandbox::Settings> {

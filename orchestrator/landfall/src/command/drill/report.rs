@@ -1,0 +1,71 @@
+//! The reports of a run, written into its folder: page, data, for CI, for a pull request, and signed evidence.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use report::{DrillReport, Extra};
+use serde::{Deserialize, Serialize};
+
+use crate::command::report::{Form, written};
+use crate::runs::{RunFolder, Runs, durable};
+
+/// What the journal does not hold and the report needs; `measured.json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    #[serde(default)]
+    pub(crate) breakdown: Vec<(String, f64)>,
+}
+
+const CAP: u64 = 64 << 20;
+const FORMS: [(&str, Form); 4] = [
+    ("report.json", Form::Json),
+    ("report.html", Form::Html),
+    ("report.md", Form::Markdown),
+    ("report.xml", Form::Junit),
+];
+
+/// Composes the report of a run as it stands.
+pub(crate) fn report_of(runs: &Runs, run: &RunFolder) -> Result<DrillReport> {
+    let recorded = run.recorded()?;
+    let measured: Measured = run.read_json("measured.json", CAP).unwrap_or_default();
+    let mut extra = Extra { breakdown: measured.breakdown, ..Extra::default() };
+    extra.environment.insert("landfall".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    extra.environment.insert("run folder".to_owned(), run.path.display().to_string());
+    extra.environment.insert("project".to_owned(), recorded.about.project.display().to_string());
+    extra.last_good = last_good(runs, run, &recorded.scenario.name, recorded.journal.header.opened);
+    Ok(report::compose(&recorded.saga, &recorded.journal, &extra))
+}
+
+/// The report of the last run of the scenario that passed before this one.
+fn last_good(runs: &Runs, run: &RunFolder, scenario: &str, before: jiff::Timestamp) -> Option<DrillReport> {
+    let mut earlier = runs.list().ok()?;
+    earlier.reverse();
+    earlier.into_iter().filter(|other| other.id != run.id).find_map(|other| {
+        let bytes = crate::runs::read_capped(&other.file("report.json"), CAP).ok()?;
+        let report = report::from_json(std::str::from_utf8(&bytes).ok()?).ok()?;
+        (report.passed() && report.scenario == scenario && report.started < before).then_some(report)
+    })
+}
+
+/// Writes every form, and the evidence when there is a key.
+pub(crate) fn write(runs: &Runs, run: &RunFolder, sign_key: Option<&Path>) -> Result<DrillReport> {
+    let report = report_of(runs, run)?;
+    let mut files: Vec<(&str, Vec<u8>)> = Vec::new();
+    for (name, form) in FORMS {
+        let text = written(&report, form)?;
+        durable(&run.file(name), text.as_bytes())?;
+        if form != Form::Json {
+            files.push((name, text.into_bytes()));
+        }
+    }
+    if let Some(key) = sign_key {
+        for name in ["journal.jsonl", "scenario.yaml"] {
+            files.push((name, crate::runs::read_capped(&run.file(name), CAP)?));
+        }
+        let pem = crate::command::read_input(key)?;
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let bundle = report::sign(&report, &files, &pem).context("failed to sign the evidence")?;
+        durable(&run.file("evidence.json"), bundle.as_bytes())?;
+    }
+    Ok(report)
+}
