@@ -1,0 +1,189 @@
+//! Restore: landfall into an empty cluster, a bare creator on the same apiserver, Velero into another empty one.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::backup::{measure_good, outcome};
+use crate::client::{Client, Ready};
+use crate::measure::Measured;
+use crate::objects::Crowd;
+use crate::table::{Table, bar, megabytes, seconds};
+use crate::velero::Velero;
+use crate::world::{Gateway, Sandbox, World};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Objects of the first measurement: Secrets and ConfigMaps
+    #[arg(long, default_value_t = 10_000)]
+    objects: usize,
+    /// Secrets of the second measurement; 0 leaves it out
+    #[arg(long, default_value_t = 31_000)]
+    secrets: usize,
+    /// Objects of the measurement of memory; 0 leaves it out
+    #[arg(long, default_value_t = 60_000)]
+    memory_objects: usize,
+    /// Objects that Velero restores; 0 leaves it out
+    #[arg(long, default_value_t = 2_000)]
+    velero_objects: usize,
+    /// Bytes of an object, about
+    #[arg(long, default_value_t = 1024)]
+    size: usize,
+    /// Times that landfall restores in the first measurement
+    #[arg(long, default_value_t = 2)]
+    runs: usize,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(measure_all(arguments))
+}
+
+async fn measure_all(arguments: &Arguments) -> anyhow::Result<()> {
+    let world = World::new()?;
+    let gateway = Gateway::start(&world)?;
+    let crowd = |objects, secrets_only| Crowd {
+        prefix: "crowd".to_owned(),
+        objects,
+        namespaces: 20,
+        size: arguments.size,
+        secrets_only,
+    };
+    if arguments.objects > 0 {
+        against_creator(&world, &gateway, &crowd(arguments.objects, false), arguments.runs.max(1), 0.80).await?;
+    }
+    if arguments.secrets > 0 {
+        against_creator(&world, &gateway, &crowd(arguments.secrets, true), 1, 0.85).await?;
+    }
+    if arguments.memory_objects > 0 {
+        let crowd = Crowd { size: 2048, namespaces: 50, ..crowd(arguments.memory_objects, false) };
+        let backup = backed_up(&world, &gateway, &crowd, "memory").await?;
+        let target = world.sandbox("memory-target")?;
+        let measured = restore(&world, &target, &gateway, &backup, None, crowd.objects)?;
+        let mut table = Table::new(&["what", "wall", "CPU of its own", "peak memory", "objects/s"]);
+        table.row(row("landfall", &measured, crowd.objects));
+        table.print(&format!("Restore of {} Secrets and ConfigMaps of {} bytes", crowd.objects, crowd.size));
+        bar("peak memory", measured.peak as f64 / 1e6, " MB", measured.peak <= 120_000_000, "≤ 120 MB");
+    }
+    if arguments.velero_objects > 0 {
+        if Velero::is_built(&world) {
+            beside_velero(&world, &gateway, &crowd(arguments.velero_objects, false)).await?;
+        } else {
+            eprintln!("warning: without Velero");
+        }
+    }
+    Ok(())
+}
+
+/// A cluster that is filled, saved and thrown away.
+async fn backed_up(world: &World, gateway: &Gateway, crowd: &Crowd, name: &str) -> anyhow::Result<String> {
+    let backup = format!("{name}-backup");
+    let source = world.sandbox(&format!("{name}-source"))?;
+    source.fill(crowd).await?;
+    let mut command = world.landfall();
+    command.args(["backup", "run", &backup, "--sandbox", &source.name, "--location", &gateway.location()]);
+    let all: Vec<String> = (0..crowd.namespaces).map(|number| crowd.namespace(number)).collect();
+    measure_good(command.args(["--include-namespaces", &all.join(",")]))?;
+    Ok(backup)
+}
+
+/// One restore into a cluster; with a suffix, into namespaces of other names.
+fn restore(
+    world: &World,
+    target: &Sandbox<'_>,
+    gateway: &Gateway,
+    backup: &str,
+    mapping: Option<String>,
+    objects: usize,
+) -> anyhow::Result<Measured> {
+    let mut command = world.landfall();
+    let name = format!("{backup}-{}", mapping.as_deref().map_or(0, str::len));
+    command.args(["restore", "run", backup, "--sandbox", &target.name, "--location", &gateway.location()]);
+    command.args(["--name", &name, "--output", "json"]);
+    if let Some(mapping) = mapping {
+        command.args(["--namespace-mappings", &mapping]);
+    }
+    let measured = measure_good(&mut command)?;
+    let created = outcome(&measured)?["counts"]["created"].as_u64().unwrap_or(0);
+    ensure!(created >= objects as u64, "landfall created {created} objects of {objects}");
+    Ok(measured)
+}
+
+/// The same objects on one apiserver: by the bare creator at three widths, by landfall between them.
+async fn against_creator(
+    world: &World,
+    gateway: &Gateway,
+    crowd: &Crowd,
+    runs: usize,
+    least: f64,
+) -> anyhow::Result<()> {
+    let name = format!("o{}", crowd.objects);
+    let backup = backed_up(world, gateway, crowd, &name).await?;
+    let target = world.sandbox(&format!("{name}-target"))?;
+    let client = target.client()?;
+    let mut table = Table::new(&["what", "wall", "CPU of its own", "peak memory", "objects/s"]);
+    let (mut best_bare, mut best_ours) = (0.0_f64, 0.0_f64);
+    // The first requests to a fresh server are slow, whoever sends them.
+    bare(&client, &Crowd { prefix: "warm".to_owned(), objects: 2_000, ..crowd.clone() }, 64).await?;
+    for run in 0..runs {
+        let mapping = (0..crowd.namespaces).map(|number| {
+            let from = crowd.namespace(number);
+            format!("{from}:{}{from}", "r".repeat(run + 1))
+        });
+        let mapping = mapping.collect::<Vec<_>>().join(",");
+        let measured = restore(world, &target, gateway, &backup, Some(mapping), crowd.objects)?;
+        best_ours = best_ours.max(rate(crowd.objects, measured.wall));
+        table.row(row("landfall, the whole command", &measured, crowd.objects));
+        for in_flight in [32, 64, 128] {
+            let crowd = Crowd { prefix: format!("bare-{run}-{in_flight}"), ..crowd.clone() };
+            let wall = bare(&client, &crowd, in_flight).await?;
+            best_bare = best_bare.max(rate(crowd.objects, wall));
+            let what = format!("bare creator, {in_flight} in flight");
+            table.row([what, seconds(wall), String::new(), String::new(), format!("{:.0}", rate(crowd.objects, wall))]);
+        }
+    }
+    let kind = if crowd.secrets_only { "Secrets" } else { "Secrets and ConfigMaps" };
+    table.print(&format!("Restore of {} {kind} of {} bytes", crowd.objects, crowd.size));
+    let share = best_ours / best_bare * 100.0;
+    bar("landfall / best bare creator", share, " %", share >= least * 100.0, &format!("≥ {:.0} %", least * 100.0));
+    Ok(())
+}
+
+async fn bare(client: &Client, crowd: &Crowd, in_flight: usize) -> anyhow::Result<Duration> {
+    client.create_all(crowd.namespaces(), 16).await?;
+    let ready: Vec<Ready> = crowd.objects().collect();
+    client.create_all(ready.into_iter(), in_flight).await
+}
+
+async fn beside_velero(world: &World, gateway: &Gateway, crowd: &Crowd) -> anyhow::Result<()> {
+    let backup = backed_up(world, gateway, crowd, "small").await?;
+    let mut table = Table::new(&["what", "wall", "CPU of its own", "peak memory", "objects/s"]);
+    {
+        let target = world.sandbox("small-ours")?;
+        let measured = restore(world, &target, gateway, &backup, None, crowd.objects)?;
+        table.row(row("landfall", &measured, crowd.objects));
+    }
+    let lifted = ["--client-qps=10000", "--client-burst=10000"];
+    for (what, flags) in [("Velero 1.18.3 as installed", &[][..]), ("Velero 1.18.3, client limits lifted", &lifted[..])]
+    {
+        let target = world.sandbox(if flags.is_empty() { "small-velero" } else { "small-lifted" })?;
+        let velero = Velero::start(world, &target, gateway, flags).await?;
+        let run = velero.restore("theirs", &backup).await?;
+        ensure!(run.items >= crowd.objects as u64, "Velero restored {} items", run.items);
+        let speed = format!("{:.0}", rate(crowd.objects, run.wall));
+        table.row([what.to_owned(), seconds(run.wall), String::new(), megabytes(run.peak), speed]);
+    }
+    table.print(&format!(
+        "Restore of {} Secrets and ConfigMaps of {} bytes, each into an empty cluster",
+        crowd.objects, crowd.size
+    ));
+    Ok(())
+}
+
+fn rate(objects: usize, wall: Duration) -> f64 {
+    objects as f64 / wall.as_secs_f64()
+}
+
+fn row(name: &str, measured: &Measured, objects: usize) -> [String; 5] {
+    let Measured { wall, cpu, peak, .. } = measured;
+    [name.to_owned(), seconds(*wall), seconds(*cpu), megabytes(*peak), format!("{:.0}", rate(objects, *wall))]
+}
