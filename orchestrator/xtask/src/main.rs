@@ -6,13 +6,21 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool, not part of the product")]
 
 mod bench;
-#[allow(dead_code, reason = "codegen will call it")]
+mod codegen;
+mod environment;
+mod layers;
+mod soak;
+#[allow(dead_code, reason = "its checks are called by tests only")]
 mod terraform_docs;
+mod test;
+mod testbed;
+mod workspace;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use environment::root;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tests, checks, benchmarks and generated files", disable_version_flag = true)]
@@ -23,12 +31,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run every test, in order of purity, and list what was skipped and why
+    Test(test::Arguments),
+    /// Run the loops that kill and break things, again and again, by seed
+    Soak(soak::Arguments),
+    /// Prove from the manifests that the layers hold
+    CheckLayers,
+    /// Write the generated files
+    Codegen(codegen::Arguments),
     /// Measure against the peers, and write down what came out
     Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
+    let root = root();
     let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&root, &arguments),
+        Task::Soak(arguments) => soak::run(&root, &arguments),
+        Task::CheckLayers => layers::run(&root),
+        Task::Codegen(arguments) => codegen::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
@@ -38,10 +59,4 @@ fn main() -> ExitCode {
             ExitCode::from(5)
         }
     }
-}
-
-/// The root of the checkout that this program was built from.
-fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
 }
