@@ -314,6 +314,11 @@ impl Saga {
         token(&self.header.drill, step)
     }
 
+    /// A step's parameters, as far as what has been given so far fills them.
+    pub fn params(&self, step: &str) -> Option<StepKind> {
+        self.scenario.step(step)?.resolve(&|reference| self.lookup(reference)).ok()
+    }
+
     /// Whether what was built is to be destroyed when the run has stopped for this reason.
     fn destroys(&self, because: &StopReason) -> bool {
         match self.undo_override {
