@@ -57,6 +57,9 @@ pub(crate) enum Command {
     ///
     /// Example: landfall convert manifests/ --to 1.36 --out converted/
     Convert(Box<command::convert::ConvertArgs>),
+    /// Infrastructure: stacks by terraform or tofu, contracts, pairs, and what still points at the old one.
+    #[command(subcommand)]
+    Infra(command::infra::InfraCommand),
     /// Which programs and settings were found where, and what to do about what is missing.
     Doctor(command::doctor::DoctorArgs),
     /// Print a completion script for a shell.

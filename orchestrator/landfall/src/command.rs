@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod drill;
+pub(crate) mod infra;
 pub(crate) mod location;
 pub(crate) mod report;
 pub(crate) mod restore;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Report(command) => report::run(command, &context),
         Command::Location(command) => location::run(command, context).await,
         Command::Convert(args) => convert::run(&args, &context),
+        Command::Infra(command) => infra::run(command, context).await,
         Command::Doctor(args) => doctor::run(&args, &context).await,
         Command::Completions(args) => completions::run(&args, context.printer),
     }

@@ -178,6 +178,26 @@ pub fn read_one(text: &str) -> Option<Manifest> {
     Manifest::from_value(value).ok()
 }
 
+/// Reads every object of a text, document by document, each with its line. What is no object, or cannot be read, is
+/// given back as text.
+pub fn read_all(text: &str) -> Vec<(usize, Result<Vec<Manifest>, &str>)> {
+    let mut documents = Vec::new();
+    for part in split(text) {
+        let document = &text[part.range.clone()];
+        let objects = match read(document, &part) {
+            _ if document.len() > MAX_DOCUMENT => Err(document),
+            Ok(None) => continue,
+            Ok(Some((_, value))) => {
+                let each = object::each(&value).into_iter().cloned();
+                each.map(Manifest::from_value).collect::<Result<Vec<_>, _>>().map_err(|_| document)
+            }
+            Err(_) => Err(document),
+        };
+        documents.push((part.line, objects));
+    }
+    documents
+}
+
 /// Converts every object of a text: YAML documents, JSON, and lists in either.
 pub fn convert_text(text: &str, target: &Target, options: &Options) -> Result<ConvertedText, YamlError> {
     if text.len() > MAX_TEXT {

@@ -1,7 +1,7 @@
 //! `landfall backup`: run, get, describe, logs, download, delete, verify, gc.
 
 pub(crate) mod flags;
-mod manage;
+pub(crate) mod manage;
 
 use std::path::PathBuf;
 use std::sync::Arc;

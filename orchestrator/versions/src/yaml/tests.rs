@@ -274,6 +274,17 @@ fn every_golden_conversion_can_be_written_in_every_notation() {
 }
 
 #[test]
+fn every_document_is_read_by_itself() {
+    let text = "# a\n---\nkind: A\n---\nkind: {{ b }}\n---\nkind: List\nitems: [{kind: C}, {kind: D}]\n";
+    let read = read_all(text);
+    let kinds = |documents: &[Manifest]| documents.iter().map(|m| m.kind().to_owned()).collect::<Vec<_>>();
+    assert_eq!(read.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 6]);
+    assert_eq!(kinds(read[0].1.as_ref().unwrap()), ["A"]);
+    assert!(read[1].1.as_ref().unwrap_err().contains("{{ b }}"));
+    assert_eq!(kinds(read[2].1.as_ref().unwrap()), ["C", "D"]);
+}
+
+#[test]
 fn an_object_without_text_is_converted_and_written() {
     let mut value = serde_json::json!({"apiVersion": "batch/v1beta1", "kind": "CronJob",
         "metadata": {"name": "0644", "annotations": {"on": "yes"}}, "spec": {"schedule": "@daily"}});
