@@ -1,5 +1,5 @@
-//! The driver against the real binaries, with resources that need no provider. No sleeps: a resource that has to last
-//! reads from a FIFO until the test closes it.
+//! The driver against the real binaries, with resources that need no provider, and with our own stacks. No sleeps: a
+//! resource that has to last reads from a FIFO until the test closes it.
 
 #[cfg(test)]
 mod runner {
@@ -9,4 +9,5 @@ mod runner {
     mod faults;
     mod kills;
     mod normal;
+    mod stacks;
 }

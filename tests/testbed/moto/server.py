@@ -14,6 +14,7 @@ remembers would look like drift. The overlay
 It checks no signatures and no permissions of its own; moto's IAM checks apply to what moto answers.
 
     python server.py --port 0 --port-file FILE
+    python server.py --attached
 
 The server listens on the loopback interface only. POST /landfall-overlay/faults sets faults,
 DELETE clears them, GET shows them.
@@ -514,6 +515,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one")
     parser.add_argument("--port-file", help="file to write the port to, once the server listens")
+    parser.add_argument("--attached", action="store_true", help="print the port, once the server listens, and end when stdin does")
     arguments = parser.parse_args()
 
     use_real_key_ids()
@@ -529,7 +531,17 @@ def main():
         with open(arguments.port_file + ".new", "w") as file:
             file.write(str(server.port))
         os.replace(arguments.port_file + ".new", arguments.port_file)
+    if arguments.attached:
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+        print(server.port, flush=True)
     server.serve_forever()
+
+
+def end_with_stdin():
+    """Whoever started the server may be killed and take nothing down; its end of the pipe closes all the same."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 if __name__ == "__main__":
