@@ -43,6 +43,8 @@ pub enum TerraformError {
         "the saved plan no longer fits the state, which was changed after planning; nothing was changed; plan again: {command}"
     )]
     StalePlan { command: String },
+    #[error("{detail}; nothing was changed; plan again: {command}")]
+    ExpiredPlan { detail: String, command: String },
     #[error("the saved plan cannot be read: {detail}; nothing was changed; plan again: {command}")]
     BadPlan { detail: String, command: String },
     #[error(
@@ -107,6 +109,7 @@ impl TerraformError {
             Self::BackendChanged { .. } => "BackendChanged",
             Self::Locked { .. } => "Locked",
             Self::StalePlan { .. } => "StalePlan",
+            Self::ExpiredPlan { .. } => "ExpiredPlan",
             Self::BadPlan { .. } => "BadPlan",
             Self::StateFormat { .. } => "StateFormat",
             Self::Format { .. } => "Format",
@@ -132,6 +135,7 @@ impl TerraformError {
             }
             Self::Locked { .. }
             | Self::StalePlan { .. }
+            | Self::ExpiredPlan { .. }
             | Self::ErroredState { .. }
             | Self::RecoveryNeeded { .. }
             | Self::Busy { .. }

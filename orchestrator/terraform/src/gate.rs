@@ -22,6 +22,9 @@ pub struct Policy {
     pub age: Option<(Timestamp, SignedDuration)>,
 }
 
+/// Codes of refusals that another plan takes away.
+pub(crate) const AGE: [&str; 2] = ["plan-expired", "plan-undated"];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nothing would change.
@@ -48,7 +51,7 @@ fn refusals(plan: &Plan, policy: &Policy) -> Vec<StackRefusal> {
         match plan.made_at {
             Some(made) if now.duration_since(made) <= limit => {}
             Some(made) => {
-                let message = format!("the plan was made at {made} and has expired; plan again");
+                let message = format!("the plan was made at {made} and has expired");
                 refusals.push(refusal("", "plan-expired", message));
             }
             None => refusals.push(refusal("", "plan-undated", "the plan does not say when it was made".into())),

@@ -4,9 +4,13 @@
 //! a run that goes on is followed, one that is done is told again, one that ended badly is settled before the next.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use ports::Clock;
 use ports::infrastructure::{
     NextStep, RunToken, StackChange, StackEnding, StackEvent, StackOutcome, StackPhase, StackProgress, StackRequest,
 };
@@ -55,6 +59,15 @@ pub struct Settings {
     pub weights: Weights,
     /// Lets this tool take over a state that the other one wrote.
     pub allow_tool_switch: bool,
+    /// When a plan that was made by an earlier call is too old to be applied; `None` is never.
+    pub expiry: Option<Expiry>,
+}
+
+/// How old a plan may become, and the clock that says how old it is.
+#[derive(Clone)]
+pub struct Expiry {
+    pub clock: Arc<dyn Clock>,
+    pub limit: SignedDuration,
 }
 
 /// [`ports::Infrastructure`] by terraform or tofu.
@@ -83,7 +96,14 @@ impl Settings {
             stateful: BTreeSet::new(),
             weights: Weights::default(),
             allow_tool_switch: false,
+            expiry: None,
         }
+    }
+}
+
+impl fmt::Debug for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expiry").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 
@@ -94,6 +114,14 @@ impl TerraformInfrastructure {
 
     fn attempts(&self, token: &RunToken) -> Attempts {
         Attempts::of(self.settings.runs.join(token.as_str()))
+    }
+
+    fn policy(&self, request: &StackRequest) -> Policy {
+        Policy {
+            allow: request.allow.clone(),
+            stateful: self.settings.stateful.clone(),
+            age: self.settings.expiry.as_ref().map(|expiry| (expiry.clock.now(), expiry.limit)),
+        }
     }
 
     /// The stack of a request, with its tool; nothing is run in it yet.
@@ -162,7 +190,7 @@ impl TerraformInfrastructure {
         let earlier = self.settle(&stack, request, &attempts, operation).await?;
         let kind = if operation == Operation::Destroy { PlanKind::Destroy } else { PlanKind::Change };
         let (attempt, plan) = self.saved_plan(&stack, request, &attempts, kind, progress).await?;
-        let mut policy = Policy { allow: request.allow.clone(), stateful: self.settings.stateful.clone(), age: None };
+        let mut policy = self.policy(request);
         if operation == Operation::Destroy {
             policy.allow.extend(earlier.created);
         }
@@ -170,7 +198,7 @@ impl TerraformInfrastructure {
         match decide(&plan, &policy) {
             Decision::Refused(refusals) => {
                 remove(&file)?;
-                return Err(TerraformError::Refused { refusals: refusals.into_iter().map(|r| r.message).collect() });
+                return Err(stack.refused(refusals));
             }
             Decision::Nothing => {
                 remove(&file)?;

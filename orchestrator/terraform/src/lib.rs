@@ -36,6 +36,6 @@ pub mod tool;
 
 pub use environment::Environment;
 pub use error::TerraformError;
-pub use infrastructure::{Settings, TerraformInfrastructure};
+pub use infrastructure::{Expiry, Settings, TerraformInfrastructure};
 pub use stack::Stack;
 pub use tool::Tool;

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ports::infrastructure::StackOutput;
+use ports::infrastructure::{StackOutput, StackRefusal};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -341,6 +341,15 @@ impl Stack {
                 state: other.program(),
                 tool: self.tool.flavour.program(),
             }),
+        }
+    }
+
+    /// What policy says about a plan. One that is only too old needs nobody's leave, just another one.
+    pub(crate) fn refused(&self, refusals: Vec<StackRefusal>) -> TerraformError {
+        let detail = refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; ");
+        match refusals.iter().all(|refusal| crate::gate::AGE.contains(&refusal.code.as_str())) {
+            true => TerraformError::ExpiredPlan { detail, command: self.plan_again() },
+            false => TerraformError::Refused { refusals: refusals.into_iter().map(|r| r.message).collect() },
         }
     }
 

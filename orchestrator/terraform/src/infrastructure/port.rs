@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::attempts::remove;
 use super::{CONTRACT, IMPORTS, IMPORTS_HEAD, TerraformInfrastructure, changes, digest};
 use crate::drift::drift;
-use crate::gate::{Decision, Policy, decide};
+use crate::gate::{Decision, decide};
 use crate::import::blocks;
 use crate::run::format::Operation;
 use crate::run::{Interrupt, interrupt, write_private};
@@ -38,8 +38,7 @@ impl Infrastructure for TerraformInfrastructure {
         progress.report(StackEvent::Phase { phase: StackPhase::Plan });
         let (plan, ended) = self.save_plan(&stack, request, &attempt, PlanKind::Change, progress).await?;
         write_private(&attempt.asked(), digest(request, PlanKind::Change).as_bytes()).await?;
-        let policy = Policy { allow: request.allow.clone(), stateful: self.settings.stateful.clone(), age: None };
-        let refusals = match decide(&plan, &policy) {
+        let refusals = match decide(&plan, &self.policy(request)) {
             Decision::Refused(refusals) => refusals,
             Decision::Nothing | Decision::Apply => Vec::new(),
         };

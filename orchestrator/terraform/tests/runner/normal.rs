@@ -1,16 +1,20 @@
 //! When all goes well: progress, replacement, policy, repetition, secrets, outputs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ports::ErrorKind;
+use jiff::{SignedDuration, Timestamp};
 use ports::infrastructure::{Infrastructure, Silent, StackAction, StackEnding, StackEvent, StackOutcome, StackPhase};
+use ports::{Clock, ErrorKind};
 use serde_json::json;
+use terraform::Expiry;
 
 use super::bed::{Bed, ear, for_each_tool, token};
 
 for_each_tool!(
     progress_is_exact,
     a_plan_is_what_is_applied,
+    an_old_plan_is_not_applied,
     data_is_replaced_only_by_address,
     the_same_token_does_nothing_twice,
     a_wish_to_cancel_stops_what_has_not_begun,
@@ -117,6 +121,26 @@ async fn a_plan_is_what_is_applied(tool: PathBuf) {
     driver.plan(&bed.request, &token("u"), &Silent).await.unwrap();
     bed.set("version_of", "2");
     assert_eq!(bed.apply("u").await.unwrap().updated.len(), 1);
+}
+
+async fn an_old_plan_is_not_applied(tool: PathBuf) {
+    let mut bed = Bed::new(&tool, COUNTED);
+    let clock = Arc::new(testkit::FakeClock::standing());
+    bed.settings.expiry =
+        Some(Expiry { clock: Arc::clone(&clock) as Arc<dyn Clock>, limit: SignedDuration::from_mins(1) });
+    // The tool's own clock says when a plan was made: before the end of time, and after its beginning.
+    clock.set(Timestamp::MAX);
+    let plan = bed.driver().plan(&bed.request, &token("t"), &Silent).await.unwrap();
+    assert_eq!(plan.refusals[0].code, "plan-expired");
+    let error = bed.apply("t").await.unwrap_err();
+    assert_eq!((error.kind, error.reason.as_deref()), (ErrorKind::Conflict, Some("ExpiredPlan")), "{error}");
+    assert!(error.to_string().contains("nothing was changed; plan again: landfall infra plan"), "{error}");
+    assert!(!bed.run("t", "plan").join("plan.tfplan").exists(), "a plan that is not applied is deleted");
+
+    clock.set(Timestamp::MIN);
+    let plan = bed.driver().plan(&bed.request, &token("t"), &Silent).await.unwrap();
+    assert!(plan.refusals.is_empty(), "{plan:?}");
+    assert_eq!(bed.apply("t").await.unwrap().created.len(), 6);
 }
 
 async fn data_is_replaced_only_by_address(tool: PathBuf) {
