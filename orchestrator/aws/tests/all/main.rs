@@ -4,6 +4,7 @@
 
 mod eks;
 mod faults;
+mod region;
 mod s3;
 mod tls;
 
