@@ -44,6 +44,10 @@ pub(crate) enum Command {
     /// Rehearse a disaster: plan, simulate, run, look after, report.
     #[command(subcommand)]
     Drill(Box<command::drill::DrillCommand>),
+    /// Run a scenario as the real recovery: asks for the approvals, runs the cutover steps, keeps what it built.
+    ///
+    /// Example: landfall recover scenarios/eks-region-rebuild.yaml
+    Recover(Box<command::drill::run::RunArgs>),
     /// Evidence and reports of drills.
     #[command(subcommand)]
     Report(command::report::ReportCommand),

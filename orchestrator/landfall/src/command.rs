@@ -33,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Backup(command) => backup::run(command, context).await,
         Command::Restore(command) => restore::run(command, context).await,
         Command::Drill(command) => drill::run(*command, context).await,
+        Command::Recover(args) => drill::run::run(&args, scenario::RunKind::Recovery, &context).await,
         Command::Report(command) => report::run(command, &context),
         Command::Location(command) => location::run(command, context).await,
         Command::Convert(args) => convert::run(&args, &context),

@@ -13,6 +13,7 @@ mod printer;
 mod progress;
 mod runs;
 mod settings;
+mod workshop;
 
 use std::process::ExitCode;
 

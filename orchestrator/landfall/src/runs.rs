@@ -133,6 +133,22 @@ impl Runs {
         Ok(run)
     }
 
+    /// Removes folders of runs that never began: a crash between making the folder and writing the journal.
+    pub(crate) fn remove_stillborn(&self) -> Result<()> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        // Nobody is making a folder while the door is held.
+        let _door = self.door()?;
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let Ok(id) = entry.file_name().into_string() else { continue };
+            if is_id(&id) && entry.path().is_dir() && !entry.path().join("journal.jsonl").exists() {
+                RunFolder { path: entry.path(), id }.remove()?;
+            }
+        }
+        Ok(())
+    }
+
     fn fresh(&self, scenario: &str, opened: Timestamp) -> Result<RunFolder> {
         let stem = id_of(scenario, opened);
         for number in 1..10 {
@@ -194,6 +210,11 @@ impl RunFolder {
     pub(crate) fn is_driven(&self) -> bool {
         let Ok(file) = File::open(self.journal_path()) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Removes the run's folder with everything in it.
+    pub(crate) fn remove(&self) -> Result<()> {
+        std::fs::remove_dir_all(&self.path).with_context(|| format!("failed to remove {}", self.path.display()))
     }
 
     fn opened(&self) -> Option<Timestamp> {

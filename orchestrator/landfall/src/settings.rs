@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Resolved once, at the start of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    pub(crate) home: PathBuf,
     pub(crate) cache: PathBuf,
     pub(crate) state: PathBuf,
     pub(crate) config_file: PathBuf,
@@ -66,9 +67,29 @@ impl Settings {
             path: lists("PATH"),
             kubeconfig,
             config: read_config(&config_file)?,
+            home,
             config_file,
-            user: ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "somebody".to_owned()),
+            user: ["USER", "LOGNAME"]
+                .into_iter()
+                .find_map(|name| std::env::var(name).ok())
+                .unwrap_or_else(|| "somebody".to_owned()),
         })
+    }
+
+    /// Everything below one folder.
+    #[cfg(test)]
+    pub(crate) fn for_tests(folder: &Path) -> Self {
+        Self {
+            home: folder.to_owned(),
+            cache: folder.join("cache"),
+            state: folder.join("state"),
+            config_file: folder.join("config.yaml"),
+            assets: Vec::new(),
+            path: ["/usr/bin", "/bin"].map(PathBuf::from).to_vec(),
+            kubeconfig: None,
+            config: ConfigFile::default(),
+            user: "tester".to_owned(),
+        }
     }
 
     /// What Terraform may inherit: credentials and proxies are in it, so it is never kept.

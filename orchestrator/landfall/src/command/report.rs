@@ -102,7 +102,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
     let key = super::read_input(&args.key)?;
     let verified = match report::verify(&bundle, &key) {
         Ok(verified) => verified,
-        Err(error @ (report::EvidenceError::PublicKey(_))) => {
+        Err(error @ report::EvidenceError::PublicKey(_)) => {
             return Err(Failure::from(error).exit(Exit::Usage));
         }
         Err(error) => return Err(Failure::from(error).exit(Exit::NotGood)),

@@ -48,7 +48,8 @@ impl ScenarioArgs {
     pub(crate) fn inputs(&self, scenario: &Scenario) -> Result<Outputs, Failure> {
         let given = self.given(scenario)?;
         scenario.inputs(&given).map_err(|problems| {
-            Failure::usage(problems.join("; ")).hint("give values with --input NAME=VALUE; `landfall drill plan` lists them")
+            Failure::usage(problems.join("; "))
+                .hint("give values with --input NAME=VALUE; `landfall drill plan` lists them")
         })
     }
 
@@ -72,27 +73,31 @@ impl ScenarioArgs {
 
     /// The folder that relative paths of the scenario start from.
     pub(crate) fn project(&self, scenario: &Scenario) -> Result<PathBuf, Failure> {
-        let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("failed to make {} absolute", path.display()))
-        };
         if let Some(project) = &self.project {
             if !project.is_dir() {
                 return Err(Failure::usage(format!("the project {} is no folder", project.display())));
             }
-            return Ok(absolute(project)?);
+            let absolute = std::path::absolute(project);
+            return Ok(absolute.with_context(|| format!("failed to make {} absolute", project.display()))?);
         }
-        let here = absolute(Path::new("."))?;
-        if self.scenario.as_os_str() == "-" {
-            return Ok(here);
-        }
-        let file = absolute(&self.scenario)?;
-        let wanted = relative_paths(scenario);
-        let found = file.ancestors().skip(1).find(|folder| wanted.iter().all(|path| folder.join(path).exists()));
-        Ok(match found {
-            Some(folder) if !wanted.is_empty() => folder.to_owned(),
-            _ => here,
-        })
+        project_of(&self.scenario, scenario)
     }
+}
+
+/// The nearest folder above the scenario's file that has everything that the scenario names by a path, or the current
+/// one.
+pub(crate) fn project_of(file: &Path, scenario: &Scenario) -> Result<PathBuf, Failure> {
+    let here = std::path::absolute(".").context("failed to find the current folder")?;
+    if file.as_os_str() == "-" {
+        return Ok(here);
+    }
+    let file = std::path::absolute(file).with_context(|| format!("failed to make {} absolute", file.display()))?;
+    let wanted = relative_paths(scenario);
+    let found = file.ancestors().skip(1).find(|folder| wanted.iter().all(|path| folder.join(path).exists()));
+    Ok(match found {
+        Some(folder) if !wanted.is_empty() => folder.to_owned(),
+        _ => here,
+    })
 }
 
 /// A value typed on a command line has no type of its own: the default's holds.

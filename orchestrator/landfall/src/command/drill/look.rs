@@ -212,7 +212,8 @@ fn next(run: &RunFolder, recorded: &Recorded, driven: bool) -> Vec<String> {
             next.push(format!("landfall drill resume {id}"));
         }
         next.push(format!("landfall drill cancel {id}"));
-    } else if matches!(recorded.saga.verdict(), Some(Verdict::Stuck { .. })) || !recorded.saga.still_there().is_empty() {
+    } else if matches!(recorded.saga.verdict(), Some(Verdict::Stuck { .. })) || !recorded.saga.still_there().is_empty()
+    {
         next.push(format!("landfall drill sweep {id}"));
     }
     next
@@ -308,7 +309,14 @@ fn all(runs: &Runs, args: &StatusArgs, context: &Context) -> Outcome {
             let ago = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| age(now.duration_since(at).as_secs()));
             let limit = row.limit.clone().unwrap_or_default();
             let word = if row.stale { "stale" } else { "" };
-            vec![row.scenario.clone(), row.last_verdict.clone(), ago(row.last_run), ago(row.last_pass), limit, word.into()]
+            vec![
+                row.scenario.clone(),
+                row.last_verdict.clone(),
+                ago(row.last_run),
+                ago(row.last_pass),
+                limit,
+                word.into(),
+            ]
         });
         table(&["scenario", "last verdict", "last run", "last pass", "limit", "fresh"], rows)
     })?;
@@ -331,10 +339,19 @@ fn freshness(name: &str, runs: &[Recorded], required: Option<Period>, now: Times
         scenario: name.to_owned(),
         last_pass: passes.into_iter().max(),
         last_run: last.map(|run| run.journal.header.opened),
-        last_verdict: last
-            .map_or("", |run| run.saga.verdict().map_or("Unfinished", Verdict::word))
-            .to_owned(),
+        last_verdict: last.map_or("", |run| run.saga.verdict().map_or("Unfinished", Verdict::word)).to_owned(),
         limit: limit.map(|limit| limit.to_string()),
         stale: fresh.is_some_and(|fresh| fresh.stale),
     }
+}
+
+/// When runs of a scenario passed.
+pub(crate) fn passes(runs: &Runs, scenario: &str) -> anyhow::Result<Vec<Timestamp>> {
+    let mut passes = Vec::new();
+    for recorded in runs.list()?.iter().filter_map(|run| run.recorded().ok()) {
+        if recorded.scenario.name == scenario && recorded.saga.verdict() == Some(&Verdict::Passed) {
+            passes.extend(recorded.journal.records.last().map(|record| record.at));
+        }
+    }
+    Ok(passes)
 }

@@ -125,10 +125,8 @@ fn plan(args: &ScenarioArgs, scenario: &Scenario, kind: RunKind) -> Result<Drill
 fn objectives(scenario: &Scenario) -> BTreeMap<String, String> {
     let objectives = &scenario.objectives;
     let periods = [("rto", objectives.rto), ("rpo", objectives.rpo), ("warm", objectives.warm)];
-    let mut map: BTreeMap<String, String> = periods
-        .into_iter()
-        .filter_map(|(name, period)| Some((name.to_owned(), period?.to_string())))
-        .collect();
+    let mut map: BTreeMap<String, String> =
+        periods.into_iter().filter_map(|(name, period)| Some((name.to_owned(), period?.to_string()))).collect();
     let from = objectives.from.as_ref().map_or("the start of the run".to_owned(), |step| format!("the end of {step}"));
     map.insert("countedFrom".to_owned(), from);
     map
@@ -154,7 +152,8 @@ fn levels(scenario: &Scenario, kind: RunKind) -> Vec<Vec<PlannedStep>> {
     let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
     let mut levels: Vec<Vec<PlannedStep>> = Vec::new();
     for step in &scenario.steps {
-        let below = step.needs.keys().filter_map(|need| depth.get(need.as_str())).max().map_or(0, |deepest| deepest + 1);
+        let below =
+            step.needs.keys().filter_map(|need| depth.get(need.as_str())).max().map_or(0, |deepest| deepest + 1);
         depth.insert(&step.id, below);
         if levels.len() <= below {
             levels.resize_with(below + 1, Vec::new);
@@ -199,7 +198,9 @@ fn planned(scenario: &Scenario, step: &Step, kind: RunKind) -> PlannedStep {
 /// What a step of a kind is allowed to do, or fails.
 fn needed(uses: Uses) -> &'static [&'static str] {
     match uses {
-        Uses::TerraformPlan => &["terraform or tofu on the PATH", "cloud: read what the stack describes, read its state"],
+        Uses::TerraformPlan => {
+            &["terraform or tofu on the PATH", "cloud: read what the stack describes, read its state"]
+        }
         Uses::TerraformApply | Uses::TerraformDestroy => &[
             "terraform or tofu on the PATH",
             "cloud: create, change and delete what the stack describes, write and lock its state",
@@ -211,7 +212,9 @@ fn needed(uses: Uses) -> &'static [&'static str] {
         Uses::BackupRun => &["cluster: list everything that is backed up", "location: read, write and delete"],
         Uses::BackupPick => &["location: read"],
         Uses::RestorePlan => &["location: read", "cluster: read everything"],
-        Uses::RestoreRun => &["location: read and write", "cluster: read, create and patch everything that is restored"],
+        Uses::RestoreRun => {
+            &["location: read and write", "cluster: read, create and patch everything that is restored"]
+        }
         Uses::VerifyReady => &["cluster: read workloads, claims and Services"],
         Uses::VerifyObjects | Uses::VerifyQuery => &["cluster: read what is checked"],
         Uses::VerifyHttp | Uses::VerifyTcp => &["network or cluster: reach the Service (port-forward where needed)"],
@@ -286,7 +289,14 @@ fn shown(plan: &DrillPlan) -> String {
             }
             notes.extend(step.only_when.iter().map(|when| format!("when {when}")));
             let needs = step.needs.join(", ");
-            vec![(number + 1).to_string(), step.id.clone(), step.uses.clone(), needs, step.timeout.clone(), notes.join("; ")]
+            vec![
+                (number + 1).to_string(),
+                step.id.clone(),
+                step.uses.clone(),
+                needs,
+                step.timeout.clone(),
+                notes.join("; "),
+            ]
         })
     });
     let steps = table(&["level", "step", "uses", "needs", "timeout", "notes"], rows);

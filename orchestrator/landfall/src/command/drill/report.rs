@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 use report::{DrillReport, Extra};
 use serde::{Deserialize, Serialize};
 
+use crate::command::Context;
 use crate::command::report::{Form, written};
+use crate::failure::{Exit, Outcome};
 use crate::runs::{RunFolder, Runs, durable};
 
 /// What the journal does not hold and the report needs; `measured.json`.
@@ -16,6 +19,15 @@ pub(crate) struct Measured {
     pub(crate) breakdown: Vec<(String, f64)>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run's id.
+    id: String,
+    /// Sign the evidence with this ed25519 key, PKCS#8 in PEM.
+    #[arg(long, value_name = "FILE")]
+    sign_key: Option<std::path::PathBuf>,
+}
+
 const CAP: u64 = 64 << 20;
 const FORMS: [(&str, Form); 4] = [
     ("report.json", Form::Json),
@@ -23,6 +35,16 @@ const FORMS: [(&str, Form); 4] = [
     ("report.md", Form::Markdown),
     ("report.xml", Form::Junit),
 ];
+
+pub(crate) fn run(args: &ReportArgs, context: &Context) -> Outcome {
+    let runs = Runs::of(&context.settings.state);
+    let run = super::look::find(&runs, &args.id)?;
+    let key = args.sign_key.clone().or(run.about()?.sign_key);
+    let report = write(&runs, &run, key.as_deref())?;
+    context.printer.value(&report, report::markdown)?;
+    context.printer.say(&format!("written to {}", run.path.display()));
+    Ok(if report.passed() { Exit::Good } else { Exit::NotGood })
+}
 
 /// Composes the report of a run as it stands.
 pub(crate) fn report_of(runs: &Runs, run: &RunFolder) -> Result<DrillReport> {

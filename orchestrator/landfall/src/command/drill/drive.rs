@@ -1,0 +1,112 @@
+//! Drives one run from where its journal stands to its verdict, and writes its reports.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use engine::drill::{DriveError, DrillObserver};
+use ports::Clock as _;
+use report::DrillReport;
+use scenario::{Event, Saga, Verdict};
+
+use super::answers::{Answers, Urge};
+use super::report::Measured;
+use crate::clock::SystemClock;
+use crate::command::Context;
+use crate::failure::{Exit, Failure};
+use crate::runs::{FileJournal, RunFolder, Runs};
+use crate::workshop::LocalWorkshop;
+use crate::workshop::meter::{Meter, together};
+
+/// How to drive.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manner {
+    /// Ask for what a finished run left or kept to be destroyed, in this name.
+    pub(crate) undo_by: Option<String>,
+    /// End, with the run unfinished, as soon as only a person can get it any further.
+    pub(crate) leave_to_people: bool,
+    /// Ctrl-C cancels, and a terminal may answer.
+    pub(crate) at_terminal: bool,
+    /// Goes before what the run's own record says.
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+/// How far it came.
+pub(crate) enum Driven {
+    Ended { verdict: Verdict, report: Box<DrillReport> },
+    /// Only a person can get it any further.
+    WaitsForPeople,
+}
+
+pub(crate) async fn drive(
+    run: &RunFolder,
+    context: &Context,
+    observer: Arc<dyn DrillObserver>,
+    manner: &Manner,
+) -> Result<Driven, Failure> {
+    let runs = Runs::of(&context.settings.state);
+    let about = run.about()?;
+    let journal = FileJournal::open(&run.journal_path()).await.map_err(|error| {
+        Failure::from(error.context(format!("run {} cannot be driven", run.id)))
+            .exit(Exit::CouldNotRun)
+            .hint(format!("`landfall drill status {}` shows where it stands", run.id))
+    })?;
+    let scenario = run.scenario()?;
+    let mut saga = engine::drill::resume(&journal, scenario).await.map_err(|error| broken(error, run))?;
+    if let (Some(by), Some(_)) = (&manner.undo_by, saga.verdict()) {
+        append(&journal, &mut saga, Event::UndoRequested { by: by.clone() }).await?;
+    }
+    let meter = Meter::new();
+    let opened = saga.header().opened;
+    let before = run.read_json::<Measured>("measured.json", 1 << 20).unwrap_or_default();
+    let workshop = LocalWorkshop::new(context.settings.clone(), about.project.clone(), Arc::clone(&meter))?;
+    let answers = Answers::new(run.mailbox(), context, manner.at_terminal);
+    let observer = answers.watched(observer);
+    let driving = engine::drill::drive(Arc::new(workshop), &answers, &journal, saga, observer);
+    let ended = tokio::select! {
+        ended = driving => Some(ended),
+        urge = answers.urge(manner.leave_to_people) => match urge {
+            Urge::People => None,
+            Urge::Leave => {
+                let error = anyhow::anyhow!("left run {} as it stands", run.id);
+                return Err(Failure::from(error).exit(Exit::CouldNotRun).hint(resume_hint(run)));
+            }
+        },
+    };
+    let took = SystemClock.now().duration_since(opened).as_secs_f64();
+    let measured = Measured { breakdown: together(&before.breakdown, meter.breakdown(), took) };
+    run.write_json("measured.json", &measured)?;
+    let Some(ended) = ended else { return Ok(Driven::WaitsForPeople) };
+    let (_, verdict) = ended.map_err(|error| broken(error, run))?;
+    let key = manner.sign_key.clone().or(about.sign_key);
+    let report = super::report::write(&runs, run, key.as_deref())?;
+    drop(journal);
+    Ok(Driven::Ended { verdict, report: Box::new(report) })
+}
+
+async fn append(journal: &FileJournal, saga: &mut Saga, event: Event) -> Result<(), Failure> {
+    use ports::Journal as _;
+
+    let record = saga.next_record(SystemClock.now(), event);
+    saga.clone().record(&record).context("this cannot follow")?;
+    journal.append(&record.to_line().context("failed to encode a record")?).await?;
+    saga.record(&record)?;
+    Ok(())
+}
+
+/// The run is not over: say how it goes on.
+fn broken(error: DriveError, run: &RunFolder) -> Failure {
+    Failure::from(error).exit(Exit::CouldNotRun).hint(resume_hint(run))
+}
+
+pub(crate) fn resume_hint(run: &RunFolder) -> String {
+    format!("carry on with `landfall drill resume {}`", run.id)
+}
+
+/// 0 only for what was verified.
+pub(crate) fn exit_of(verdict: &Verdict) -> Exit {
+    match verdict {
+        Verdict::Passed => Exit::Good,
+        Verdict::Failed { .. } | Verdict::Stuck { .. } | Verdict::Cancelled { .. } => Exit::NotGood,
+    }
+}
