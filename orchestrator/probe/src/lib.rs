@@ -67,6 +67,21 @@ impl HttpProber {
         Ok(Self { client })
     }
 
+    /// Posts a JSON body once and gives the answer's status; what is answered is not read.
+    pub async fn post_json(&self, url: &str, body: Vec<u8>, timeout: Duration) -> Result<u16, PortError> {
+        let probe = HttpProbe {
+            url: url.to_owned(),
+            method: "POST".to_owned(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body_cap: 0,
+            timeout,
+        };
+        let mut request = request(&probe)?;
+        *request.body_mut() = Full::new(Bytes::from(body));
+        let asked = tokio::time::timeout(timeout, self.ask(request, 0));
+        Ok(asked.await.map_err(|_| late(timeout))??.0)
+    }
+
     async fn ask(&self, request: Request<Full<Bytes>>, cap: usize) -> Result<(u16, Vec<u8>, bool), PortError> {
         let response = self.client.request(request).await.map_err(|e| failed("no answer", e))?;
         let status = response.status().as_u16();
