@@ -117,6 +117,11 @@ impl KeyPair {
     }
 }
 
+/// Whether evidence can be signed with this key, so that a wrong one is found before a run and not after it.
+pub fn check_private_key(private_pem: &str) -> Result<(), EvidenceError> {
+    SigningKey::from_pkcs8_pem(private_pem).map(|_| ()).map_err(EvidenceError::PrivateKey)
+}
+
 /// Signs a report. `files` are the run's other files by name: their digests become subjects of the statement.
 pub fn sign(report: &DrillReport, files: &[(&str, &[u8])], private_pem: &str) -> Result<String, EvidenceError> {
     let key = SigningKey::from_pkcs8_pem(private_pem).map_err(EvidenceError::PrivateKey)?;
