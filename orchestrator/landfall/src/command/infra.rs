@@ -13,6 +13,8 @@ use clap::Subcommand;
 use super::Context;
 use crate::failure::Outcome;
 
+pub(crate) use map::read_map;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum InfraCommand {
     /// Pair what one environment offers with what another one does.

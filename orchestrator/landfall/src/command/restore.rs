@@ -2,6 +2,7 @@
 
 mod flags;
 pub(crate) mod in_use;
+mod infrastructure;
 mod manage;
 mod show;
 
@@ -16,7 +17,9 @@ use engine::restore::{OpenedBackup, PlannedRestore, RestoreError, RestoreJob};
 use model::request::RestoreRequest;
 use plan::restore::PlanFile;
 use plan::restore::modifier::{self, ModifierRule};
+use plan::restore::prepare::Rewrite;
 use plan::restore::webhooks::UnreadyWebhooks;
+use plan::transform::InfraRewrite;
 
 use super::Context;
 use crate::clock::SystemClock;
@@ -24,6 +27,7 @@ use crate::cluster_flags::ClusterFlags;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::locations;
 use crate::progress::Bars;
+use infrastructure::{Infrastructure, Wanted};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RestoreCommand {
@@ -176,6 +180,7 @@ struct Resolved {
     uid: String,
     wait: Option<std::time::Duration>,
     webhooks: UnreadyWebhooks,
+    wanted: Wanted,
 }
 
 pub(crate) async fn run(command: RestoreCommand, context: Context) -> Outcome {
@@ -193,13 +198,15 @@ async fn plan(args: PlanArgs, context: &Context) -> Outcome {
     let resolved = resolve(&args.source, &args.place, context).await?;
     let bars = Bars::new(context.printer);
     let opened = open(&resolved, &bars).await?;
-    let planned = resolved.plan(&opened, args.out.is_some() || context.printer.is_for_programs(), &bars).await?;
+    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let digests = args.out.is_some() || context.printer.is_for_programs();
+    let planned = resolved.plan(&opened, &infra, digests, &bars).await?;
     if let Some(out) = &args.out {
         let text = serde_json::to_vec_pretty(&planned.file).context("failed to encode the plan")?;
         std::fs::write(out, text).with_context(|| format!("failed to write {}", out.display()))?;
         context.printer.say(&format!("plan written to {}; apply it with `landfall restore apply`", out.display()));
     }
-    show_plan(&planned, &opened, &args.diff, context)
+    show_plan(&planned, &infra, &args.diff, context)
 }
 
 async fn restore(args: RunArgs, context: &Context) -> Outcome {
@@ -207,14 +214,13 @@ async fn restore(args: RunArgs, context: &Context) -> Outcome {
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
     let opened = open(&resolved, &bars).await?;
-    let planned = resolved.plan(&opened, args.dry_run && context.printer.is_for_programs(), &bars).await?;
-    if args.dry_run {
-        return show_plan(&planned, &opened, &[], context);
+    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let planned = resolved.plan(&opened, &infra, args.dry_run && context.printer.is_for_programs(), &bars).await?;
+    let blocked = args.stop_when_blocked && planned.file.counts().blocked > 0;
+    if args.dry_run || blocked || !infra.stops(&planned.file).is_empty() {
+        return show_plan(&planned, &infra, &[], context);
     }
-    if args.stop_when_blocked && planned.file.counts().blocked > 0 {
-        return show_plan(&planned, &opened, &[], context);
-    }
-    resolved.act(&opened, planned, &bars, context).await
+    resolved.act(&opened, &infra, planned, &bars, context).await
 }
 
 async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
@@ -222,24 +228,36 @@ async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
     let saved = PlanFile::read(&bytes).with_context(|| format!("failed to read {}", args.plan.display()))?;
     let spec = RestoreSpec { backup_name: saved.request.backup.clone(), ..RestoreSpec::default() };
     let settings = flags::Shaping::from_saved(&saved.settings, &args.settings)?;
-    let resolved = resolve_with(saved.request.clone(), spec, settings, &args.place, context).await?;
+    let wanted = Wanted::from_saved(&saved.settings)?;
+    let resolved = resolve_with(saved.request.clone(), spec, settings, wanted, &args.place, context).await?;
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
     let opened = open(&resolved, &bars).await?;
-    let planned = resolved.plan(&opened, true, &bars).await?;
+    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let planned = resolved.plan(&opened, &infra, true, &bars).await?;
     engine::restore::same_plan(&saved, &planned.file)?;
-    resolved.act(&opened, planned, &bars, context).await
+    if !infra.stops(&planned.file).is_empty() {
+        return show_plan(&planned, &infra, &[], context);
+    }
+    resolved.act(&opened, &infra, planned, &bars, context).await
 }
 
 impl Resolved {
-    fn job(&self, digests: bool) -> RestoreJob<'_> {
+    fn job<'a>(
+        &'a self,
+        infra: &Infrastructure,
+        rewrite: Option<&'a dyn Rewrite>,
+        digests: bool,
+    ) -> RestoreJob<'a> {
+        let mut settings = self.settings.clone();
+        settings.extend(infra.settings.clone());
         RestoreJob {
             request: &self.request,
             spec: &self.spec,
             conversions: &self.conversions,
             modifiers: &self.modifiers,
-            rewrite: None,
-            settings: self.settings.clone(),
+            rewrite,
+            settings,
             uid: &self.uid,
             folder: self.folder.path(),
             wait_available: self.wait,
@@ -248,12 +266,31 @@ impl Resolved {
         }
     }
 
-    async fn plan(&self, opened: &OpenedBackup, digests: bool, bars: &Bars) -> Result<PlannedRestore, RestoreError> {
-        engine::restore::plan(&self.outside, &self.job(digests), opened, bars).await
+    async fn plan(
+        &self,
+        opened: &OpenedBackup,
+        infra: &Infrastructure,
+        digests: bool,
+        bars: &Bars,
+    ) -> Result<PlannedRestore, RestoreError> {
+        let rewrite = infra.pair.as_ref().map(|pair| InfraRewrite::new(pair, infra.rules.as_ref()));
+        let job = self.job(infra, rewrite.as_ref().map(|rewrite| rewrite as &dyn Rewrite), digests);
+        let mut planned = engine::restore::plan(&self.outside, &job, opened, bars).await?;
+        let unmatched = rewrite.as_ref().map(InfraRewrite::unmatched_rules).unwrap_or_default();
+        infra.complete(&mut planned.file, unmatched);
+        Ok(planned)
     }
 
-    async fn act(&self, opened: &OpenedBackup, planned: PlannedRestore, bars: &Bars, context: &Context) -> Outcome {
-        let outcome = engine::restore::act(&self.outside, &self.job(false), opened, planned, bars).await;
+    async fn act(
+        &self,
+        opened: &OpenedBackup,
+        infra: &Infrastructure,
+        planned: PlannedRestore,
+        bars: &Bars,
+        context: &Context,
+    ) -> Outcome {
+        // Bodies are prepared: nothing is rewritten any more.
+        let outcome = engine::restore::act(&self.outside, &self.job(infra, None, false), opened, planned, bars).await;
         context.printer.value(&outcome, show::outcome)?;
         Ok(if outcome.phase == "Completed" { Exit::Good } else { Exit::NotGood })
     }
@@ -278,13 +315,15 @@ async fn resolve(source: &Source, place: &Place, context: &Context) -> Result<Re
     let mut request = spec.request(&name)?;
     source.selection.beyond_velero(&mut request);
     let shaping = flags::Shaping::from_flags(&source.settings)?;
-    resolve_with(request, spec, shaping, place, context).await
+    let wanted = source.settings.infra.read(place.location.as_deref(), context).await?;
+    resolve_with(request, spec, shaping, wanted, place, context).await
 }
 
 async fn resolve_with(
     mut request: RestoreRequest,
     spec: RestoreSpec,
     shaping: flags::Shaping,
+    wanted: Wanted,
     place: &Place,
     context: &Context,
 ) -> Result<Resolved, Failure> {
@@ -308,6 +347,7 @@ async fn resolve_with(
         uid: uuid::Uuid::new_v4().to_string(),
         wait: place.wait_limit()?,
         webhooks: place.unready_webhooks.into(),
+        wanted,
     })
 }
 
@@ -316,8 +356,9 @@ async fn open(resolved: &Resolved, bars: &Bars) -> Result<OpenedBackup, Failure>
     Ok(engine::restore::open(outside, &request.backup, &request.labels, folder.path(), bars).await?)
 }
 
-fn show_plan(planned: &PlannedRestore, opened: &OpenedBackup, diff: &[String], context: &Context) -> Outcome {
-    let _ = opened;
+fn show_plan(planned: &PlannedRestore, infra: &Infrastructure, diff: &[String], context: &Context) -> Outcome {
     context.printer.value(&planned.file, |file| show::plan(file, diff, context.printer.verbose))?;
-    Ok(if planned.file.counts().blocked > 0 { Exit::Decision } else { Exit::Good })
+    let stops = infra.stops(&planned.file);
+    stops.iter().for_each(|why| context.printer.say(&format!("blocked: {why}")));
+    Ok(if planned.file.counts().blocked > 0 || !stops.is_empty() { Exit::Decision } else { Exit::Good })
 }

@@ -7,13 +7,16 @@ mod show;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 
 use clap::Args;
+use jiff::SignedDuration;
 use ports::infrastructure::{RecoveryApproval, RunToken, StackCancel, StackEnding, StackOutcome, StackRequest};
 use ports::{Infrastructure, PortError};
 use terraform::TerraformInfrastructure;
 
 use super::news::News;
+use crate::clock::SystemClock;
 use crate::command::Context;
 use crate::command::backup::manage::ask;
 use crate::failure::{Exit, Failure, Outcome};
@@ -75,9 +78,13 @@ pub(crate) struct DoctorArgs {
     checked: Vec<String>,
 }
 
+/// A plan that somebody looked at longer ago than this is made and looked at again.
+const PLANS_LAST: SignedDuration = SignedDuration::from_hours(24);
+
 /// The driver, as the environment and the flags have it.
 pub(super) fn driver(settings: &Settings, flags: Option<&StackFlags>) -> Result<TerraformInfrastructure, Failure> {
     let mut driver = terraform::Settings::new(settings.state.join("infra"), Settings::inherited());
+    driver.expiry = Some(terraform::Expiry { clock: Arc::new(SystemClock), limit: PLANS_LAST });
     if let Some(flags) = flags {
         flags.settings(&mut driver);
     }

@@ -8,6 +8,7 @@ use api::velero::restore::RestoreStatusSpec;
 use clap::{Args, ValueEnum};
 use model::request::RestoreRequest;
 
+use super::infrastructure::InfraFlags;
 use crate::command::backup::flags::{or_selectors, selector};
 use crate::failure::{Exit, Failure};
 
@@ -79,6 +80,8 @@ pub(crate) struct SettingFlags {
     /// Velero's resource modifiers: a file with their YAML, or with the ConfigMap that holds it.
     #[arg(long, value_name = "FILE")]
     resource_modifier: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) infra: InfraFlags,
 }
 
 /// What the flags say about bodies, in a form that a plan can keep.
@@ -164,7 +167,7 @@ impl Shaping {
 
     /// A saved plan brings its own settings; flags may not change it.
     pub(crate) fn from_saved(saved: &BTreeMap<String, String>, flags: &SettingFlags) -> Result<Self, Failure> {
-        if !flags.decisions.is_empty() || flags.resource_modifier.is_some() {
+        if !flags.decisions.is_empty() || flags.resource_modifier.is_some() || flags.infra.any() {
             return Err(Failure::usage("a saved plan cannot be changed by flags").hint("make a new plan with them"));
         }
         let mut shaping = Self::from_flags(flags)?;
