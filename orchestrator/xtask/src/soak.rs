@@ -67,7 +67,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode
             let how = How { serially: true, filters, variables: variables.clone() };
             run_one(program, &how, &mut total)?;
         }
-        if total.exit() != ExitCode::SUCCESS {
+        if total.has_failed() {
             println!("again: cargo xtask soak --rounds 1 --seed {seed}");
             if !arguments.keep_going {
                 break;

@@ -59,8 +59,13 @@ impl Total {
         lines.join("\n")
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// Good when something ran and nothing failed; a selection that matches nothing proves nothing.
     pub(crate) fn exit(&self) -> ExitCode {
-        if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if self.failed == 0 && self.passed + self.skips.len() > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
@@ -245,5 +250,6 @@ mod tests {
             "SKIP sandbox/all a_pod_runs: needs root\nFAILED model\n10 passed, 1 failed, 1 skipped"
         );
         assert_eq!(total.exit(), ExitCode::FAILURE);
+        assert_eq!(Total::default().exit(), ExitCode::FAILURE, "nothing ran");
     }
 }

@@ -59,13 +59,14 @@ pub(crate) fn components(landfall: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A control plane of each release that landfall migrates between, for tests that only need one to talk to.
+/// A control plane of each release that landfall migrates between, for tests that only need one to talk to. Without
+/// controllers: what they write would be in the way of a test that counts.
 pub(crate) struct Sandboxes(Vec<Sandbox>);
 
 impl Sandboxes {
     pub(crate) fn start(landfall: &Path) -> Self {
         let mut running = Vec::new();
-        for arguments in [&["--kubernetes", "1.36", "--controllers"][..], &["--kubernetes", "1.24", "--controllers"]] {
+        for arguments in [&["--quiet", "--kubernetes", "1.36"], &["--quiet", "--kubernetes", "1.24"]] {
             match Sandbox::start(landfall, arguments) {
                 Ok(sandbox) => running.push(sandbox),
                 Err(error) => {
