@@ -10,6 +10,8 @@
 //! - [`step`]: what every step gets; [`steps`]: the step kinds, one file each with `run` and `undo`.
 
 pub mod driver;
+mod live;
+mod made;
 pub mod mailbox;
 pub mod observer;
 pub mod step;

@@ -8,6 +8,8 @@
 //! - [`bucket`]: where the files of backups and restores lie.
 //! - [`backup`]: a cluster into a bucket.
 //! - [`restore`]: a backup into a cluster.
+//! - [`rewriting`]: what a restore into other infrastructure rewrites.
+//! - [`readiness`]: whether an object works, as it says of itself.
 //! - [`drill`]: runs a scenario: drives its saga, does and undoes its steps.
 //! - [`shelf`]: what lies in a bucket: list, verify, delete, collect what has expired.
 
@@ -17,7 +19,9 @@ pub mod drill;
 pub mod log;
 pub mod ports;
 pub mod progress;
+pub mod readiness;
 pub mod restore;
+pub mod rewriting;
 pub mod shelf;
 
 pub use ports::Outside;

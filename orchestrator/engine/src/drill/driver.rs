@@ -15,12 +15,15 @@ use scenario::{Command, Event, Failure, FailureKind, Header, Saga, SagaError, Sc
 use super::mailbox::{Letter, Mailbox};
 use super::observer::DrillObserver;
 use super::workshop::Workshop;
+pub(super) use inflight::interrupted;
 use inflight::{Ending, InFlight, Work};
 
 /// Why a drill could not go on. It is not over: `landfall drill resume` carries on.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
-    #[error("the journal of drill {drill} could not be written, so nothing more was started; when it can be written again: landfall drill resume {drill}")]
+    #[error(
+        "the journal of drill {drill} could not be written, so nothing more was started; when it can be written again: landfall drill resume {drill}"
+    )]
     Append {
         drill: String,
         #[source]
@@ -34,9 +37,13 @@ pub enum DriveError {
     Encode(#[from] serde_json::Error),
     #[error("the run cannot be carried on")]
     Saga(#[from] SagaError),
-    #[error("the journal of drill {drill} was written by a newer version: it may be read, but only that version can carry on")]
+    #[error(
+        "the journal of drill {drill} was written by a newer version: it may be read, but only that version can carry on"
+    )]
     ReadOnly { drill: String },
-    #[error("the journal of drill {drill} ends in a torn line: it must be cut to {good_bytes} bytes before it is written to")]
+    #[error(
+        "the journal of drill {drill} ends in a torn line: it must be cut to {good_bytes} bytes before it is written to"
+    )]
     Torn { drill: String, good_bytes: u64 },
     #[error("the driver and the saga disagree")]
     Illegal(#[from] IllegalEvent),
@@ -75,7 +82,8 @@ pub async fn drive(
     observer: Arc<dyn DrillObserver>,
 ) -> Result<(Saga, Verdict), DriveError> {
     let clock = workshop.clock();
-    let mut driver = Driver { clock, journal, saga, observer: Arc::clone(&observer), work: InFlight::new(workshop, observer) };
+    let mut driver =
+        Driver { clock, journal, saga, observer: Arc::clone(&observer), work: InFlight::new(workshop, observer) };
     let verdict = driver.drive(mailbox).await;
     driver.work.abandon();
     verdict.map(|verdict| (driver.saga, verdict))
@@ -229,4 +237,3 @@ async fn append(journal: &dyn Journal, drill: &str, line: &str) -> Result<(), Dr
     let line = line.strip_suffix('\n').unwrap_or(line);
     journal.append(line).await.map_err(|source| DriveError::Append { drill: drill.to_owned(), source })
 }
-

@@ -4,13 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ::ports::{Clock, Cluster, ErrorKind, PortError};
 use scenario::format::Outputs;
-use scenario::saga::InterruptReason;
+use scenario::saga::{InterruptReason, Status, StepOutcome};
 use scenario::steps::{ClusterHandle, Contract, Reach};
-use scenario::{Failure, FailureKind, Period, Saga};
+use scenario::{Failure, FailureKind, Need, Saga, Uses};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -32,6 +31,17 @@ pub struct StepContext {
     observer: Arc<dyn DrillObserver>,
     stop: watch::Receiver<Option<InterruptReason>>,
     last: Mutex<StepProgress>,
+}
+
+/// What a cluster stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// It was there before this run, and stays.
+    Foreign,
+    /// A stack that this run built, and that its undoing destroys.
+    Ours,
+    /// A stack that this run built and destroyed.
+    Gone,
 }
 
 /// A step, or its undoing, that failed.
@@ -78,6 +88,11 @@ impl StepContext {
             // The driver is gone; it takes this task with it.
             None => std::future::pending().await,
         }
+    }
+
+    /// Why this attempt is to end, when somebody wants that.
+    pub fn stop_reason(&self) -> Option<InterruptReason> {
+        *self.stop.borrow()
     }
 
     pub async fn cluster(&self, handle: &ClusterHandle) -> Result<Arc<dyn Cluster>, Failure> {
@@ -138,6 +153,36 @@ impl StepContext {
         steps.into_iter().map(|(_, step, outputs)| (step, outputs)).collect()
     }
 
+    /// The token of any step of this run.
+    pub fn token_of(&self, step: &str) -> String {
+        self.saga.token(step)
+    }
+
+    /// What this attempt said last.
+    pub(super) fn last_said(&self) -> String {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
+    }
+
+    /// What a cluster stands on, as far as this run knows.
+    pub fn ground(&self, handle: &ClusterHandle) -> Ground {
+        let Some(contract) = contract_of(handle) else { return Ground::Foreign };
+        let built = self.saga.steps().find(|(step, state)| {
+            step.uses == Uses::TerraformApply
+                && step.with.get("keep") != Some(&Value::Bool(true))
+                && state.outputs.as_ref().and_then(|outputs| outputs.get("contract")) == Some(&contract.0)
+        });
+        let Some((built, state)) = built else { return Ground::Foreign };
+        if state.status == Status::Undone {
+            return Ground::Gone;
+        }
+        let destroyed = self.saga.steps().any(|(step, state)| {
+            step.uses == Uses::TerraformDestroy
+                && step.needs.get(&built.id) == Some(&Need::Output)
+                && state.outcome == Some(StepOutcome::Succeeded)
+        });
+        if destroyed { Ground::Gone } else { Ground::Ours }
+    }
+
     /// The name of what this step makes, unless the scenario gives one.
     pub fn name(&self) -> String {
         let text = format!("{}-{}", self.saga.header().drill, self.step);
@@ -145,7 +190,11 @@ impl StepContext {
         let name: String = text.to_ascii_lowercase().chars().map(good).collect();
         let name = name.trim_matches('-');
         // Names of objects are at most 63 long where they become labels; the token keeps cut ones apart.
-        if name.len() <= 63 { name.to_owned() } else { format!("{}-{}", &name[..54], &self.token[..8.min(self.token.len())]) }
+        if name.len() <= 63 {
+            name.to_owned()
+        } else {
+            format!("{}-{}", &name[..54], &self.token[..8.min(self.token.len())])
+        }
     }
 
     /// A uid that is the same for every attempt.
@@ -169,10 +218,6 @@ pub(super) fn read_contract(contract: &Value, whose: &str) -> Result<infra::Cont
     infra::Contract::from_value(contract).map_err(|error| {
         Failure::new(FailureKind::Invalid, format!("{whose} contract cannot be used: {}", model::chain(&error)))
     })
-}
-
-pub(super) fn length(period: Period) -> Duration {
-    Duration::try_from(period.0).unwrap_or_default()
 }
 
 impl From<Failure> for StepFailed {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::ports::cluster::{ExecExit, ExecRequest, ObjectRef};
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use model::request::OnError;
 use model::{ItemId, Manifest, Reason, chain};
@@ -55,8 +56,10 @@ pub(super) async fn run_hooks(
     progress.begin(Stage::Wait, Some(pods.len() as u64));
     let resource = planned.resources.iter().find(|r| r.resource == "pods" && r.group.is_empty());
     let Some(resource) = resource else { return HookCount::default() };
-    let run = |(pod, hooks)| pod_hooks(outside, resource, pod, hooks, log);
-    let mut counts = futures::stream::iter(pods.into_iter().map(run)).buffer_unordered(AT_ONCE);
+    // Boxed one by one, so that whoever runs a restore may do so in a task.
+    let runs: Vec<BoxFuture<'_, HookCount>> =
+        pods.into_iter().map(|(pod, hooks)| pod_hooks(outside, resource, pod, hooks, log).boxed()).collect();
+    let mut counts = futures::stream::iter(runs).buffer_unordered(AT_ONCE);
     let mut total = HookCount::default();
     let mut done = 0;
     while let Some(count) = counts.next().await {

@@ -111,7 +111,8 @@ impl InFlight {
             let (id, outcome) = match joined {
                 Ok((id, outcome)) => (id, outcome),
                 Err(error) => {
-                    let message = if error.is_panic() { "the step broke off: a bug in landfall" } else { "the step broke off" };
+                    let message =
+                        if error.is_panic() { "the step broke off: a bug in landfall" } else { "the step broke off" };
                     (error.id(), Err(Failure::new(FailureKind::Other, message).into()))
                 }
             };
@@ -145,7 +146,7 @@ async fn attempted(
     let work = async {
         match undo {
             None => steps::run(&context, &params).await.map_err(StepFailed::from),
-            Some(outputs) => steps::undo(&context, &params, outputs.as_ref()).await.map(|()| Outputs::new()),
+            Some(_) => steps::undo(&context, &params).await.map(|()| Outputs::new()),
         }
     };
     let work = Box::pin(work);
@@ -155,8 +156,17 @@ async fn attempted(
     tokio::select! {
         biased;
         outcome = work => outcome,
-        because = context.interrupted() => Err(interrupted(because).into()),
+        because = context.interrupted() => Err(interrupted_at(because, &context.last_said()).into()),
     }
+}
+
+/// As below, with what was being done.
+fn interrupted_at(because: InterruptReason, doing: &str) -> Failure {
+    let mut failure = interrupted(because);
+    if !doing.is_empty() {
+        failure.message = format!("{}; last: {doing}", failure.message);
+    }
+    failure
 }
 
 pub(in crate::drill) fn interrupted(because: InterruptReason) -> Failure {
