@@ -5,5 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod apply_plan;
+mod differential;
+mod kills;
 mod migrate;
+mod options;
 mod support;
