@@ -40,14 +40,30 @@ pub(crate) async fn discover(outside: &Outside) -> Result<Discovery, ObserveErro
         .map_err(|source| ObserveError::Discover { server: cluster.describe(), source })
 }
 
-/// Every object of one kind, parsed; for kinds of which there are few.
+/// Every object of one kind, parsed; for kinds of which there are few. A list that breaks off or expires begins anew.
 pub(crate) async fn all_of(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manifest>, PortError> {
+    let patience = Patience::default();
+    let mut attempts = 0;
+    loop {
+        let error = match all_once(outside, resource).await {
+            Ok(all) => return Ok(all),
+            Err(error) => error,
+        };
+        attempts += 1;
+        let again = (error.is_expired() && attempts < patience.attempts).then_some(std::time::Duration::ZERO);
+        match again.or_else(|| patience.wait(attempts, &error)) {
+            Some(wait) => outside.clock.sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
+
+async fn all_once(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manifest>, PortError> {
     let mut out = Vec::new();
     let mut token = None;
     loop {
         let query = ListQuery { resource, namespace: None, label_selector: None, limit: 200, continue_token: token };
-        let get = || outside.cluster.list(&query);
-        let mut stream = retrying(outside.clock.as_ref(), Patience::default(), get).await?;
+        let mut stream = outside.cluster.list(&query).await?;
         token = None;
         while let Some(event) = stream.next().await {
             match event? {
@@ -89,6 +105,7 @@ pub(crate) async fn existing(
                 selector: None,
                 page_size: 500,
                 keep: Keep::default(),
+                sieve: None,
             };
             let wanted =
                 |namespace: Option<&str>, name: &str| names.contains(&(namespace.map(str::to_owned), name.to_owned()));
