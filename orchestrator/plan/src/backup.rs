@@ -1,4 +1,4 @@
-//! Plans a backup: kinds to list, items to store, relations to follow, hooks to run.
+//! Plans a backup: kinds to list, items to store, relations to follow, hooks to run, volumes left out.
 //!
 //! The engine goes through it in three steps, observing in between:
 //! 1. [`scope::NamespaceScope`] from the request and the live namespaces;
@@ -13,6 +13,7 @@ pub mod facts;
 pub mod hooks;
 pub mod items;
 pub mod kinds;
+pub mod policy;
 pub mod relations;
 pub mod scope;
 pub mod volumes;
@@ -20,6 +21,7 @@ pub mod volumes;
 pub use facts::{FactTable, ItemFact, Observed, Role};
 pub use hooks::HookCall;
 pub use items::{BackupPlan, Resolution, Segment, resolve};
-pub use kinds::{KindList, KindRules, KindsPlan, kinds};
+pub use kinds::{Ask, KindList, KindRules, KindsPlan, kinds};
+pub use policy::{Policy, PolicyError};
 pub use relations::Query;
 pub use scope::{NamespaceFact, NamespaceScope};

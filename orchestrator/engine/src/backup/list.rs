@@ -3,11 +3,15 @@
 //! A page that breaks off is asked for again; a continue token that has expired begins the kind anew, so that what is
 //! kept of a kind is always one consistent list.
 
+use std::sync::Arc;
+
 use ::ports::cluster::{ListEvent, ListQuery};
 use ::ports::{Clock, Cluster, PortError};
 use futures::StreamExt;
 use model::{ApiResource, chain};
+use model::request::LabelChoice;
 use plan::backup::facts::{Keep, More, Role, observe};
+use plan::backup::policy::{Fate, ItemRules};
 
 use super::spool::{Span, SpoolWriter};
 use crate::ports::Patience;
@@ -22,6 +26,15 @@ pub(crate) struct ListTask {
     pub(crate) selector: Option<String>,
     pub(crate) page_size: u32,
     pub(crate) keep: Keep,
+    /// Tells the objects of this list apart, where a policy does.
+    pub(crate) sieve: Option<Arc<Sieve>>,
+}
+
+/// A policy's rules for items, and the request's labels where it has none.
+#[derive(Debug)]
+pub(crate) struct Sieve {
+    pub(crate) rules: ItemRules,
+    pub(crate) labels: LabelChoice,
 }
 
 /// One object of a list: its facts, and where its body lies.
@@ -169,7 +182,7 @@ impl Listed {
         spool: &mut SpoolWriter,
         wanted: Wanted<'_>,
     ) -> std::io::Result<()> {
-        let seen = match observe(task.role, task.keep, body) {
+        let mut seen = match observe(task.role, task.keep, body) {
             Ok(seen) => seen,
             Err(error) => {
                 self.unreadable.push(chain(&error));
@@ -182,6 +195,16 @@ impl Listed {
         }
         if !wanted(seen.namespace.as_deref(), &seen.name) {
             return Ok(());
+        }
+        if let Some(sieve) = &task.sieve {
+            let namespace = seen.namespace.as_deref();
+            if !sieve.rules.selects(&task.resource, namespace, &seen.name, &seen.labels, &sieve.labels) {
+                return Ok(());
+            }
+            // Where a policy says what is in, owners are in only if it says so.
+            if !matches!(sieve.rules.fate(&task.resource, namespace), Fate::Request) {
+                seen.more.iter_mut().for_each(|more| more.owners.clear());
+            }
         }
         // Servers leave apiVersion and kind out of the items of built-in lists.
         let span = match (&seen.api_version, body.split_first()) {

@@ -14,10 +14,11 @@ use model::{ApiResource, Catalog, Finding, GroupResource, KubernetesVersion, Rea
 use plan::backup::facts::{FactTable, ItemFact, Keep, Role};
 use plan::backup::items::Asked;
 use plan::backup::scope::{NamespaceFact, observe_namespace};
-use plan::backup::{BackupPlan, KindsPlan, NamespaceScope, Query, Resolution, kinds, resolve};
+use plan::backup::policy::Fate;
+use plan::backup::{BackupPlan, KindsPlan, NamespaceScope, Policy, PolicyError, Query, Resolution, kinds, resolve};
 use tokio::task::JoinSet;
 
-use super::list::{ListError, ListTask, Listed, list};
+use super::list::{ListError, ListTask, Listed, Sieve, list};
 use super::spool::{Span, Spool, SpoolWriter};
 use crate::ports::{Outside, Patience, retrying};
 use crate::progress::{Progress, Stage};
@@ -34,6 +35,8 @@ pub(crate) struct Observation {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
+    #[error("the resource policies cannot be followed")]
+    Policy(#[from] PolicyError),
     #[error("failed to discover what {server} serves")]
     Discover {
         server: String,
@@ -60,6 +63,7 @@ pub(crate) async fn observe(
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<(Observation, BackupPlan), ObserveError> {
+    let policy = Policy::of(request)?;
     progress.begin(Stage::Discover, None);
     let cluster = outside.cluster.as_ref();
     let discovery = retrying(outside.clock.as_ref(), Patience::default(), || cluster.discover())
@@ -73,22 +77,24 @@ pub(crate) async fn observe(
             finding(Severity::Error, "api-unavailable", message)
         })
         .collect();
-    let mut gathering = Gathering::new(folder);
+    let mut gathering = Gathering::new(folder, keep(request, &policy));
     let live = gathering.namespaces(outside, request, &discovery.catalog).await?;
     let scope = NamespaceScope::plan(&request.namespaces, &live);
     findings.extend(scope.findings.iter().cloned());
-    let kinds = kinds(request, &discovery.catalog, &scope);
+    let kinds = kinds(request, &policy, &discovery.catalog, &scope);
+    gathering.sift_namespaces(&kinds, &discovery.catalog, &live);
+    findings.extend(kinds.findings.iter().cloned());
     findings.extend(unknown_kinds(request, &discovery.catalog));
     progress.end(Stage::Discover);
 
-    let tasks = tasks(request, &kinds, &live);
+    let tasks = tasks(request, &kinds, &live, gathering.keep);
     progress.begin(Stage::List, Some(tasks.len() as u64));
     gathering.list(outside, tasks, true, progress).await?;
     progress.end(Stage::List);
 
     let mut asked = Asked::default();
     let plan = loop {
-        match resolve(request, &kinds.rules, &scope, &discovery.catalog, &gathering.table, &asked) {
+        match resolve(request, &policy, &kinds.rules, &scope, &discovery.catalog, &gathering.table, &asked) {
             Resolution::Done(plan) => break *plan,
             Resolution::Need(queries) => {
                 let before = asked.answered.len();
@@ -102,13 +108,8 @@ pub(crate) async fn observe(
     };
     findings.append(&mut gathering.findings);
     let spool = Spool::open(&gathering.files).map_err(ObserveError::Spool)?;
-    let observation = Observation {
-        version: discovery.version,
-        table: gathering.table,
-        spans: gathering.spans,
-        spool,
-        findings,
-    };
+    let observation =
+        Observation { version: discovery.version, table: gathering.table, spans: gathering.spans, spool, findings };
     Ok((observation, plan))
 }
 
@@ -125,6 +126,7 @@ impl Observation {
 /// Facts and spool files as they grow.
 struct Gathering<'a> {
     folder: &'a Path,
+    keep: Keep,
     table: FactTable,
     spans: Vec<Span>,
     files: Vec<(u16, std::path::PathBuf)>,
@@ -132,8 +134,8 @@ struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    fn new(folder: &'a Path) -> Self {
-        Self { folder, table: FactTable::default(), spans: Vec::new(), files: Vec::new(), findings: Vec::new() }
+    fn new(folder: &'a Path, keep: Keep) -> Self {
+        Self { folder, keep, table: FactTable::default(), spans: Vec::new(), files: Vec::new(), findings: Vec::new() }
     }
 
     fn writer(&self, ahead: u16) -> Result<SpoolWriter, ObserveError> {
@@ -159,6 +161,7 @@ impl<'a> Gathering<'a> {
             selector: None,
             page_size: request.page_size,
             keep: Keep::default(),
+            sieve: None,
         };
         let mut writer = self.writer(0)?;
         let listed = list(outside.cluster.as_ref(), outside.clock.as_ref(), &task, &mut writer)
@@ -182,6 +185,17 @@ impl<'a> Gathering<'a> {
             item.deleting = fact.is_none_or(|f| f.terminating);
         }
         Ok(live)
+    }
+
+    /// Selects namespaces as the policy says, where it names their kind.
+    fn sift_namespaces(&mut self, kinds: &KindsPlan, catalog: &Catalog, live: &BTreeMap<String, NamespaceFact>) {
+        let Some(resource) = catalog.preferred(&GroupResource::new("namespaces", "")) else { return };
+        if let Fate::Filter(filter) = kinds.rules.items.fate(resource, None) {
+            for item in &mut self.table.items {
+                let labelled = live.get(&*item.name).is_some_and(|fact| filter.labels.admits(&fact.labels));
+                item.selected = labelled && filter.names.admits(&item.name);
+            }
+        }
     }
 
     /// Runs many lists at once, each lister with a spool file of its own.
@@ -285,14 +299,14 @@ impl<'a> Gathering<'a> {
             match query {
                 Query::List(kind) => {
                     let Some(resource) = catalog.preferred(kind) else { continue };
-                    lists.push(task(resource, true, None, None, request));
+                    lists.push(task(resource, true, None, None, request, self.keep));
                 }
                 Query::Get(id) => {
                     let Some(resource) = catalog.preferred(&id.resource) else { continue };
                     let object = ObjectRef { resource, namespace: id.namespace.as_deref(), name: &id.name };
                     let get = || outside.cluster.get(&object);
                     match retrying(outside.clock.as_ref(), Patience::default(), get).await {
-                        Ok(body) => answers.push((task(resource, true, None, None, request), body)),
+                        Ok(body) => answers.push((task(resource, true, None, None, request, self.keep), body)),
                         Err(error) if error.is_not_found() => {}
                         Err(error) => {
                             let message =
@@ -315,25 +329,37 @@ impl<'a> Gathering<'a> {
     }
 }
 
-fn tasks(request: &BackupRequest, kinds: &KindsPlan, live: &BTreeMap<String, NamespaceFact>) -> Vec<ListTask> {
+fn tasks(
+    request: &BackupRequest,
+    kinds: &KindsPlan,
+    live: &BTreeMap<String, NamespaceFact>,
+    keep: Keep,
+) -> Vec<ListTask> {
+    let sieve = Arc::new(Sieve { rules: kinds.rules.items.clone(), labels: request.labels.clone() });
     let mut out = Vec::new();
     for list in &kinds.lists {
         if list.resource.resource == "namespaces" && list.resource.group.is_empty() && list.preferred {
             continue;
         }
-        for selector in request.labels.queries() {
-            match &list.namespaces {
-                None => out.push(task(&list.resource, list.preferred, None, selector, request)),
-                Some(namespaces) => {
-                    for namespace in namespaces.iter().filter(|name| live.contains_key(*name)) {
-                        let namespace = Some(namespace.clone());
-                        out.push(task(&list.resource, list.preferred, namespace, selector.clone(), request));
-                    }
-                }
-            }
+        let governed = kinds.rules.items.govern(&list.resource);
+        let asks = list.asks(request, &kinds.rules).into_iter();
+        for ask in asks.filter(|ask| ask.namespace.as_ref().is_none_or(|name| live.contains_key(name))) {
+            let keep = Keep { labels: governed, ..keep };
+            let task = task(&list.resource, list.preferred, ask.namespace, ask.selector, request, keep);
+            out.push(ListTask { sieve: governed.then(|| Arc::clone(&sieve)), ..task });
         }
     }
     out
+}
+
+/// What is worth keeping of each object, for this request.
+fn keep(request: &BackupRequest, policy: &Policy) -> Keep {
+    Keep {
+        owners: !request.labels.is_everything(),
+        pod_labels: request.hooks.iter().any(|hook| !hook.selector.labels.is_empty()),
+        labels: false,
+        volume_details: !policy.volumes.is_empty(),
+    }
 }
 
 fn task(
@@ -342,11 +368,8 @@ fn task(
     namespace: Option<String>,
     selector: Option<String>,
     request: &BackupRequest,
+    keep: Keep,
 ) -> ListTask {
-    let keep = Keep {
-        owners: !request.labels.is_everything(),
-        pod_labels: request.hooks.iter().any(|hook| !hook.selector.labels.is_empty()),
-    };
     ListTask {
         resource: resource.clone(),
         preferred,
@@ -355,6 +378,7 @@ fn task(
         selector,
         page_size: request.page_size,
         keep,
+        sieve: None,
     }
 }
 

@@ -115,7 +115,7 @@ pub(crate) async fn record(
         completed,
         expiration,
         messages: messages(observation, plan, &results),
-        not_covered: plan.uncovered.iter().map(|u| u.finding().reason.message).collect(),
+        not_covered: plan.uncovered.iter().filter(|u| u.skipped_by.is_none()).map(|u| u.finding().reason.message).collect(),
     })
 }
 
@@ -176,7 +176,10 @@ fn volume_info(plan: &BackupPlan) -> Vec<BackupVolumeInfo> {
             pvc_name: uncovered.claim.as_ref().map(|claim| claim.name.clone()).unwrap_or_default(),
             pvc_namespace: uncovered.claim.as_ref().and_then(|claim| claim.namespace.clone()).unwrap_or_default(),
             skipped: true,
-            skipped_reason: format!("volumeSnapshot: {};", uncovered.why),
+            skipped_reason: match &uncovered.skipped_by {
+                Some(rule) => format!("any: skipped due to resource policy {rule};"),
+                None => format!("volumeSnapshot: {};", uncovered.why),
+            },
             pv_info: Some(PvInfo { reclaim_policy: uncovered.reclaim_policy.clone(), ..PvInfo::default() }),
             ..BackupVolumeInfo::default()
         })

@@ -61,6 +61,8 @@ pub struct PodFact {
     pub containers: Vec<String>,
     /// Volume name, its source's field name (`emptyDir`, `hostPath`), and the claim it mounts.
     pub volumes: Vec<(String, String, Option<String>)>,
+    /// Of volumes that are described in the pod itself, when asked for.
+    pub sources: BTreeMap<String, SourceDetails>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,6 +71,23 @@ pub struct ClaimFact {
     pub volume: String,
     pub class: Option<String>,
     pub capacity: String,
+    pub details: Option<Box<ClaimDetails>>,
+}
+
+/// What volume policies may ask of a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimDetails {
+    pub mode: String,
+    pub access: Vec<String>,
+}
+
+/// What volume policies may ask of a volume's source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceDetails {
+    /// Server and path.
+    pub nfs: Option<(String, String)>,
+    pub csi_driver: Option<String>,
+    pub csi_attributes: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,6 +98,7 @@ pub struct VolumeFact {
     pub class: String,
     pub capacity: String,
     pub claim: Option<(String, String)>,
+    pub details: Option<Box<SourceDetails>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,6 +125,7 @@ pub struct Observed {
     pub api_version: Option<String>,
     pub deleting: bool,
     pub opted_out: bool,
+    pub labels: BTreeMap<String, String>,
     pub more: Option<Box<More>>,
 }
 
@@ -115,6 +136,10 @@ pub struct Keep {
     pub owners: bool,
     /// Labels of pods matter when the request's hooks select by label.
     pub pod_labels: bool,
+    /// Labels of whatever is listed matter while its list is sifted; they are not kept.
+    pub labels: bool,
+    /// Access modes, servers and attributes matter when a policy tells volumes apart.
+    pub volume_details: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -211,6 +236,7 @@ pub fn observe(role: Role, keep: Keep, body: &[u8]) -> Result<Observed, ObserveE
         api_version: head.api_version.map(Cow::into_owned),
         deleting: head.metadata.deletion_timestamp.is_some(),
         opted_out: head.metadata.labels.and_then(|l| l.exclude).is_some_and(|v| v == "true"),
+        labels: if keep.labels { read_labels(body) } else { BTreeMap::new() },
         more: more.map(Box::new),
     })
 }
@@ -241,6 +267,18 @@ struct HeadMetadata<'a> {
 struct HeadLabels<'a> {
     #[serde(borrow, default, rename = "velero.io/exclude-from-backup")]
     exclude: Option<Cow<'a, str>>,
+}
+
+fn read_labels(body: &[u8]) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Object {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        labels: Option<BTreeMap<String, String>>,
+    }
+    serde_json::from_slice::<Object>(body).ok().and_then(|o| o.metadata.labels).unwrap_or_default()
 }
 
 fn read_owners(body: &[u8]) -> Vec<OwnerFact> {
@@ -286,7 +324,7 @@ fn read_more(role: Role, keep: Keep, body: &[u8]) -> Result<Option<More>, Observ
     let mut more = More::default();
     match role {
         Role::Pod => {
-            more.pod = Some(read_pod(&manifest));
+            more.pod = Some(read_pod(&manifest, keep.volume_details));
             let hooks = strings("/metadata/annotations");
             more.hook_annotations = hooks.into_iter().filter(|(k, _)| k.contains("hook.backup.velero.io/")).collect();
             if keep.pod_labels {
@@ -299,10 +337,11 @@ fn read_more(role: Role, keep: Keep, body: &[u8]) -> Result<Option<More>, Observ
                 volume: text("/spec/volumeName"),
                 class: manifest.pointer("/spec/storageClassName").and_then(|v| v.as_str()).map(str::to_owned),
                 capacity: text("/spec/resources/requests/storage"),
+                details: keep.volume_details.then(|| Box::new(claim_details(&manifest))),
             });
             more.labels = strings("/metadata/labels");
         }
-        Role::Volume => more.volume = Some(read_volume(&manifest)),
+        Role::Volume => more.volume = Some(read_volume(&manifest, keep.volume_details)),
         Role::ClusterRoleBinding => more.binding = Some(read_binding(&manifest)),
         Role::SnapshotClass => more.secret = annotated_secret(&strings("/metadata/annotations"), "snapshotter-list"),
         Role::SnapshotContent => more.secret = annotated_secret(&strings("/metadata/annotations"), "snapshotter"),
@@ -311,12 +350,18 @@ fn read_more(role: Role, keep: Keep, body: &[u8]) -> Result<Option<More>, Observ
     Ok(Some(more))
 }
 
-fn read_pod(pod: &serde_json::Value) -> PodFact {
+fn read_pod(pod: &serde_json::Value, details: bool) -> PodFact {
     let text = |pointer: &str| pod.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     let list = |pointer: &str| pod.pointer(pointer).and_then(|v| v.as_array()).cloned().unwrap_or_default();
     let name_of = |value: &serde_json::Value| value.get("name").and_then(|v| v.as_str()).map(str::to_owned);
     let pod_name = text("/metadata/name");
-    let volumes = list("/spec/volumes")
+    let described = list("/spec/volumes");
+    let sources = described.iter().filter(|_| details).filter_map(|volume| {
+        let found = source_details(volume);
+        (found != SourceDetails::default()).then_some((name_of(volume)?, found))
+    });
+    let sources = sources.collect();
+    let volumes = described
         .iter()
         .filter_map(|volume| {
             let name = name_of(volume)?;
@@ -338,10 +383,32 @@ fn read_pod(pod: &serde_json::Value) -> PodFact {
         priority_class: text("/spec/priorityClassName"),
         containers: list("/spec/containers").iter().filter_map(name_of).collect(),
         volumes,
+        sources,
     }
 }
 
-fn read_volume(volume: &serde_json::Value) -> VolumeFact {
+fn claim_details(claim: &serde_json::Value) -> ClaimDetails {
+    let access = claim.pointer("/spec/accessModes").and_then(|v| v.as_array());
+    ClaimDetails {
+        mode: claim.pointer("/spec/volumeMode").and_then(|v| v.as_str()).unwrap_or_default().to_owned(),
+        access: access.into_iter().flatten().filter_map(|mode| Some(mode.as_str()?.to_owned())).collect(),
+    }
+}
+
+/// Reads a PersistentVolume's spec or a volume of a pod: both name their source alike.
+fn source_details(volume: &serde_json::Value) -> SourceDetails {
+    let text = |pointer: &str| volume.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let has = |field: &str| volume.get(field).is_some_and(serde_json::Value::is_object);
+    let attributes = volume.pointer("/csi/volumeAttributes").and_then(|v| v.as_object());
+    let attribute = |(k, v): (&String, &serde_json::Value)| Some((k.clone(), v.as_str()?.to_owned()));
+    SourceDetails {
+        nfs: has("nfs").then(|| (text("/nfs/server"), text("/nfs/path"))),
+        csi_driver: has("csi").then(|| text("/csi/driver")),
+        csi_attributes: attributes.into_iter().flatten().filter_map(attribute).collect(),
+    }
+}
+
+fn read_volume(volume: &serde_json::Value, details: bool) -> VolumeFact {
     const NOT_A_SOURCE: [&str; 9] = [
         "accessModes",
         "capacity",
@@ -364,6 +431,7 @@ fn read_volume(volume: &serde_json::Value) -> VolumeFact {
         class: text("/spec/storageClassName"),
         capacity: text("/spec/capacity/storage"),
         claim: (!claim.1.is_empty()).then_some(claim),
+        details: details.then(|| Box::new(volume.get("spec").map(source_details).unwrap_or_default())),
     }
 }
 

@@ -11,6 +11,8 @@ use model::{ApiResource, Catalog, Decision, Finding, GroupResource, ItemId, Pass
 use super::facts::{FactTable, ItemFact, Role};
 use super::hooks::{HookCall, pod_hooks};
 use super::kinds::KindRules;
+use super::policy::Policy;
+use super::policy::filter::Fate;
 use super::relations::{BINDINGS, Query, ROLES, Relation, binds, relations};
 use super::scope::NamespaceScope;
 use super::volumes::{Uncovered, uncovered};
@@ -47,6 +49,7 @@ pub struct Asked {
 
 pub fn resolve(
     request: &BackupRequest,
+    policy: &Policy,
     rules: &KindRules,
     scope: &NamespaceScope,
     catalog: &Catalog,
@@ -61,7 +64,7 @@ pub fn resolve(
     if !run.need.is_empty() {
         return Resolution::Need(run.need);
     }
-    Resolution::Done(Box::new(run.plan(request)))
+    Resolution::Done(Box::new(run.plan(request, policy)))
 }
 
 impl BackupPlan {
@@ -95,17 +98,23 @@ struct Index {
 impl Index {
     fn of(table: &FactTable) -> Self {
         let mut sorted: Vec<u32> = (0..u32::try_from(table.items.len()).unwrap_or(u32::MAX)).collect();
-        sorted.sort_unstable_by(|a, b| key(&table.items[*a as usize]).cmp(&key(&table.items[*b as usize])));
+        // What was selected stands before what was only fetched, so that the first of equals is the one that counts.
+        let order = |at: &u32| {
+            let item = &table.items[*at as usize];
+            (key(item), !item.selected)
+        };
+        sorted.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
         let mut kinds: BTreeMap<GroupResource, Vec<u32>> = BTreeMap::new();
         for (number, (resource, ..)) in table.kinds.iter().enumerate() {
             kinds.entry(resource.group_resource()).or_default().push(u32::try_from(number).unwrap_or(u32::MAX));
         }
-        let is_binding = |at: &usize| table.role_of(&table.items[*at]) == Role::ClusterRoleBinding;
-        let bindings = (0..table.items.len()).filter(is_binding).collect();
+        let mut bindings: Vec<usize> = sorted.iter().map(|at| *at as usize).collect();
+        bindings.retain(|at| table.role_of(&table.items[*at]) == Role::ClusterRoleBinding);
+        bindings.dedup_by_key(|at| key(&table.items[*at]));
         Self { sorted, kinds, bindings }
     }
 
-    /// Every version of an object that was seen.
+    /// Every version of an object that was seen, each once.
     fn find(&self, table: &FactTable, id: &ItemId) -> Vec<u32> {
         let Some(namespace) = table.namespace_number(id.namespace.as_deref()) else { return Vec::new() };
         let kinds = self.kinds.get(&id.resource).map(Vec::as_slice).unwrap_or_default();
@@ -113,8 +122,8 @@ impl Index {
         for kind in kinds {
             let wanted = (*kind, namespace, id.name.as_str());
             let start = self.sorted.partition_point(|i| key(&table.items[*i as usize]) < wanted);
-            let same = self.sorted[start..].iter().take_while(|i| key(&table.items[**i as usize]) == wanted);
-            found.extend(same.copied());
+            let first = self.sorted.get(start).filter(|at| key(&table.items[**at as usize]) == wanted);
+            found.extend(first.copied());
         }
         found
     }
@@ -209,6 +218,9 @@ impl<'a> Run<'a> {
         if !inside || !self.rules.admits_related(resource) {
             return Vec::new();
         }
+        if !self.rules.items.admits_related(resource, id.namespace.as_deref(), &id.name) {
+            return Vec::new();
+        }
         let found = self.index.find(self.table, id);
         if found.is_empty() {
             let query = Query::Get(id.clone());
@@ -228,14 +240,17 @@ impl<'a> Run<'a> {
         if !self.rules.admits_related(resource) {
             return Vec::new();
         }
-        let listed = self.rules.lists(resource).is_ok();
+        let listed = self.rules.lists_all(resource);
         let query = Query::List(kind.clone());
         if !listed && !self.asked.answered.contains(&query) {
             self.need.insert(query);
             return Vec::new();
         }
-        let binds = |at: &&usize| binds(&self.table.items[**at], namespace, account);
-        let mut found: Vec<usize> = self.index.bindings.iter().filter(binds).copied().collect();
+        let wanted = |at: &&usize| {
+            let item = &self.table.items[**at];
+            binds(item, namespace, account) && self.rules.items.admits_related(resource, None, &item.name)
+        };
+        let mut found: Vec<usize> = self.index.bindings.iter().filter(wanted).copied().collect();
         let roles: BTreeSet<String> = found
             .iter()
             .filter_map(|at| self.table.items[*at].more.as_deref()?.binding.as_ref())
@@ -258,13 +273,16 @@ impl<'a> Run<'a> {
             self.table.items.iter().zip(&self.included).filter(|(_, yes)| **yes).map(|(i, _)| i.namespace).collect();
         let numbers = self.index.kinds.get(&kind).cloned().unwrap_or_default();
         let by_name_alone = request.labels.is_everything() || !self.scope.all;
+        let governed = matches!(self.rules.items.fate(resource, None), Fate::Filter(_));
         for at in 0..self.table.items.len() {
             let item = &self.table.items[at];
             if !numbers.contains(&item.kind) || !self.scope.admits(&item.name) {
                 continue;
             }
             let number = self.table.namespace_number(Some(&item.name));
-            let wanted = item.selected || by_name_alone || number.is_some_and(|n| lived_in.contains(&n));
+            // A policy that names the kind is exact; else whatever is stored brings its namespace.
+            let wanted =
+                item.selected || (!governed && (by_name_alone || number.is_some_and(|n| lived_in.contains(&n))));
             if wanted {
                 self.included[at] = self.storable(at);
             }
@@ -289,6 +307,9 @@ impl<'a> Run<'a> {
             .collect();
         for custom in stored {
             let id = ItemId::cluster(kind.clone(), custom.to_string());
+            if !self.rules.items.admits_related(resource, None, &id.name) {
+                continue;
+            }
             let query = Query::Get(id.clone());
             let found = self.index.find(self.table, &id);
             if found.is_empty() && !self.asked.answered.contains(&query) {
@@ -316,7 +337,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn plan(mut self, request: &BackupRequest) -> BackupPlan {
+    fn plan(mut self, request: &BackupRequest, policy: &Policy) -> BackupPlan {
         let mut rest: Vec<u32> = self.index.sorted.iter().copied().filter(|at| self.included[*at as usize]).collect();
         // Kinds were numbered in the order of listing, which is the order of storing.
         rest.sort_by_key(|at| self.table.items[*at as usize].kind);
@@ -330,7 +351,7 @@ impl<'a> Run<'a> {
         segments.push(Segment { items: rest, ..Segment::default() });
         segments.retain(|segment| !segment.items.is_empty());
         let items = self.table.items.iter().zip(&self.included).filter(|(_, yes)| **yes).map(|(item, _)| item);
-        let uncovered = uncovered(items, self.table);
+        let uncovered = uncovered(items, self.table, policy);
         BackupPlan { segments, decisions: self.decisions, findings: self.findings, uncovered }
     }
 

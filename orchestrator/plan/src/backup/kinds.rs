@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 
 use model::request::{BackupRequest, KindFilter, NameFilter};
-use model::{ApiResource, Catalog, Glob, GroupResource, Reason};
+use model::{ApiResource, Catalog, Finding, Glob, GroupResource, Reason};
 
 use super::facts::Role;
+use super::policy::filter::{Fate, ItemRules, warning, wrong_scope};
+use super::policy::{KindLists, Policy};
 use super::scope::NamespaceScope;
 
 /// One kind to list.
@@ -28,13 +30,29 @@ pub struct KindsPlan {
     pub rules: KindRules,
     /// Kinds that are served and not listed, with the reason.
     pub skipped: Vec<(GroupResource, Reason)>,
+    /// Entries of the resource policy that have no effect here.
+    pub findings: Vec<Finding>,
 }
 
-/// The request's kind filter, its names resolved against the server.
+/// The request's kind filter and its policy, names resolved against the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindRules {
     filter: KindFilter,
+    /// Kinds of the policy; whatever the request names itself is stronger.
+    policy: KindLists,
     whole_cluster: bool,
+    /// Which items of the kinds are in, where the policy says so.
+    pub items: ItemRules,
+    /// The request's labels leave items out of every list.
+    by_label: bool,
+}
+
+/// One question to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// `None` asks for the whole cluster.
+    pub namespace: Option<String>,
+    pub selector: Option<String>,
 }
 
 const VERBS: [&str; 4] = ["list", "create", "get", "delete"];
@@ -52,8 +70,8 @@ const COHABITING: [(&str, [&str; 2]); 5] = [
     ("events", ["", "events.k8s.io"]),
 ];
 
-pub fn kinds(request: &BackupRequest, catalog: &Catalog, scope: &NamespaceScope) -> KindsPlan {
-    let rules = KindRules::resolve(&request.kinds, catalog, scope);
+pub fn kinds(request: &BackupRequest, policy: &Policy, catalog: &Catalog, scope: &NamespaceScope) -> KindsPlan {
+    let (rules, findings) = KindRules::resolve(request, policy, catalog, scope);
     let mut lists = Vec::new();
     let mut skipped = Vec::new();
     let distinct: BTreeSet<GroupResource> = catalog.resources().map(ApiResource::group_resource).collect();
@@ -79,16 +97,77 @@ pub fn kinds(request: &BackupRequest, catalog: &Catalog, scope: &NamespaceScope)
         }
     }
     lists.sort_by_key(|list| order(&list.resource));
-    KindsPlan { lists, rules, skipped }
+    KindsPlan { lists, rules, skipped, findings }
+}
+
+impl KindList {
+    /// What to ask the server for; where one answer covers namespaces with rules of their own, it is asked without
+    /// labels, and [`ItemRules::selects`] tells its items apart.
+    pub fn asks(&self, request: &BackupRequest, rules: &KindRules) -> Vec<Ask> {
+        let in_namespace = |namespace: Option<&String>| {
+            let labels = match rules.items.fate(&self.resource, namespace.map(String::as_str)) {
+                Fate::Request => &request.labels,
+                Fate::Filter(filter) => &filter.labels,
+                Fate::Out => return Vec::new(),
+            };
+            labels.queries().into_iter().map(|selector| Ask { namespace: namespace.cloned(), selector }).collect()
+        };
+        match &self.namespaces {
+            Some(namespaces) => namespaces.iter().flat_map(|namespace| in_namespace(Some(namespace))).collect(),
+            None if self.resource.namespaced && rules.items.govern(&self.resource) => {
+                vec![Ask { namespace: None, selector: None }]
+            }
+            None if self.resource.namespaced => {
+                request.labels.queries().into_iter().map(|selector| Ask { namespace: None, selector }).collect()
+            }
+            None => in_namespace(None),
+        }
+    }
+}
+
+/// The request's list over the policy's.
+struct Layers<'a> {
+    request: &'a NameFilter,
+    policy: &'a NameFilter,
+}
+
+impl Layers<'_> {
+    fn excludes(&self, name: &str) -> bool {
+        self.request.excludes(name) || (!self.request.names(name) && self.policy.excludes(name))
+    }
+
+    fn names(&self, name: &str) -> bool {
+        !self.excludes(name) && (self.request.names(name) || self.policy.names(name))
+    }
+
+    fn admits(&self, name: &str) -> bool {
+        let open = self.request.include.is_empty() && self.policy.include.is_empty();
+        if open { !self.excludes(name) } else { self.names(name) }
+    }
+
+    /// Nothing is named on either side.
+    fn is_empty(&self) -> bool {
+        let empty = |filter: &NameFilter| filter.include.is_empty() && filter.exclude.is_empty();
+        empty(self.request) && empty(self.policy)
+    }
+
+    fn is_everything(&self) -> bool {
+        self.request.is_everything() && self.policy.is_everything()
+    }
 }
 
 impl KindRules {
-    fn resolve(filter: &KindFilter, catalog: &Catalog, scope: &NamespaceScope) -> Self {
+    fn resolve(
+        request: &BackupRequest,
+        policy: &Policy,
+        catalog: &Catalog,
+        scope: &NamespaceScope,
+    ) -> (Self, Vec<Finding>) {
         let resolved = |filter: &NameFilter| NameFilter {
             include: resolve_names(&filter.include, catalog),
             exclude: resolve_names(&filter.exclude, catalog),
         };
-        let filter = match filter {
+        let filter = match &request.kinds {
             KindFilter::Classic { kinds, cluster_scoped } => {
                 KindFilter::Classic { kinds: resolved(kinds), cluster_scoped: *cluster_scoped }
             }
@@ -96,7 +175,35 @@ impl KindRules {
                 KindFilter::Scoped { cluster: resolved(cluster), namespaced: resolved(namespaced) }
             }
         };
-        Self { filter, whole_cluster: scope.is_everything() }
+        let (items, mut findings) = ItemRules::resolve(policy, catalog);
+        findings.extend(policy.warnings.iter().map(|text| warning("policy-entry", text.clone())));
+        let lists = policy.kinds.as_ref().map(|lists| policy_lists(lists, catalog, &mut findings)).unwrap_or_default();
+        let whole_cluster = scope.is_everything();
+        let by_label = !request.labels.is_everything();
+        let rules = Self { filter, policy: lists, whole_cluster, items, by_label };
+        let named: BTreeSet<&GroupResource> = rules.items.namespaced_kinds().collect();
+        for kind in named {
+            if catalog.preferred(kind).is_some_and(|resource| rules.lists(resource).is_err()) {
+                let message = format!(
+                    "namespacedFilterPolicies lists {kind}, which this backup leaves out; its entry has no effect"
+                );
+                findings.push(warning("policy-kind-out", message));
+            }
+        }
+        (rules, findings)
+    }
+
+    /// Whether every item of a kind that may come along has been listed already.
+    pub fn lists_all(&self, resource: &ApiResource) -> bool {
+        self.lists(resource).is_ok() && !self.by_label && !self.items.govern(resource)
+    }
+
+    fn cluster<'a>(&'a self, request: &'a NameFilter) -> Layers<'a> {
+        Layers { request, policy: &self.policy.cluster }
+    }
+
+    fn namespaced<'a>(&'a self, request: &'a NameFilter) -> Layers<'a> {
+        Layers { request, policy: &self.policy.namespaced }
     }
 
     /// Whether a kind is collected.
@@ -120,6 +227,7 @@ impl KindRules {
                 }
             }
             KindFilter::Scoped { namespaced, .. } if resource.namespaced => {
+                let namespaced = self.namespaced(namespaced);
                 match (namespaced.excludes(&name), namespaced.admits(&name)) {
                     (true, _) => Err(excluded()),
                     (_, false) => Err(not_included()),
@@ -127,13 +235,11 @@ impl KindRules {
                 }
             }
             KindFilter::Scoped { cluster, namespaced } => {
+                let (cluster, namespaced) = (self.cluster(cluster), self.namespaced(namespaced));
                 if cluster.excludes(&name) {
                     return Err(excluded());
                 }
-                let full = cluster.include.is_empty()
-                    && cluster.exclude.is_empty()
-                    && namespaced.is_everything()
-                    && self.whole_cluster;
+                let full = cluster.is_empty() && namespaced.is_everything() && self.whole_cluster;
                 if cluster.names(&name) || is_namespaces || full { Ok(()) } else { Err(not_included()) }
             }
         }
@@ -153,8 +259,8 @@ impl KindRules {
                     (false, None) => kinds.admits(&name),
                 }
             }
-            KindFilter::Scoped { namespaced, .. } if resource.namespaced => namespaced.admits(&name),
-            KindFilter::Scoped { cluster, .. } => !cluster.excludes(&name),
+            KindFilter::Scoped { namespaced, .. } if resource.namespaced => self.namespaced(namespaced).admits(&name),
+            KindFilter::Scoped { cluster, .. } => !self.cluster(cluster).excludes(&name),
         }
     }
 }
@@ -202,4 +308,30 @@ fn resolve_names(names: &[Glob], catalog: &Catalog) -> Vec<Glob> {
         found.and_then(|kind| Glob::parse(&kind.to_string()).ok()).unwrap_or_else(|| glob.clone())
     };
     names.iter().map(resolve).collect()
+}
+
+/// The policy's kinds as the server calls them, without those of the other scope.
+fn policy_lists(lists: &KindLists, catalog: &Catalog, findings: &mut Vec<Finding>) -> KindLists {
+    let scope_of = |glob: &Glob| {
+        let kind = glob.is_literal().then(|| catalog.resolve(glob.as_str())).flatten()?;
+        catalog.preferred(&kind).map(|resource| resource.namespaced)
+    };
+    for (glob, namespaced) in lists.names().filter(|(glob, _)| glob.is_literal()) {
+        match scope_of(glob) {
+            Some(scope) if scope == namespaced => {}
+            Some(_) => findings.push(wrong_scope("includeExcludePolicy", glob.as_str(), namespaced)),
+            None => {
+                let message = format!("includeExcludePolicy names {glob}, which this cluster does not serve");
+                findings.push(warning("policy-unknown-kind", message));
+            }
+        }
+    }
+    let resolved = |filter: &NameFilter, namespaced: bool| {
+        let fits = |globs: &[Glob]| {
+            let fitting = globs.iter().filter(|glob| scope_of(glob).is_none_or(|scope| scope == namespaced));
+            resolve_names(&fitting.cloned().collect::<Vec<_>>(), catalog)
+        };
+        NameFilter { include: fits(&filter.include), exclude: fits(&filter.exclude) }
+    };
+    KindLists { cluster: resolved(&lists.cluster, false), namespaced: resolved(&lists.namespaced, true) }
 }

@@ -87,12 +87,14 @@ fn world() -> World {
 fn run(request: &BackupRequest) -> (BackupPlan, Vec<String>) {
     let world = world();
     let scope = NamespaceScope::plan(&request.namespaces, &world.live);
-    let plan = kinds(request, &world.catalog, &scope);
+    let policy = Policy::of(request).unwrap();
+    let plan = kinds(request, &policy, &world.catalog, &scope);
     let mut table = FactTable::default();
     for list in &plan.lists {
         table.kind(&list.resource, list.preferred);
     }
-    let keep = Keep { owners: true, pod_labels: true };
+    let owners = !request.labels.is_everything();
+    let keep = Keep { owners, pod_labels: true, labels: true, volume_details: true };
     let add = |table: &mut FactTable, kind: &GroupResource, body: &Value, selected: bool| {
         let resource = world.catalog.preferred(kind).unwrap();
         let seen = observe(Role::of(kind), keep, body.to_string().as_bytes()).unwrap();
@@ -112,15 +114,18 @@ fn run(request: &BackupRequest) -> (BackupPlan, Vec<String>) {
         serde_json::from_value(body["metadata"]["labels"].clone()).unwrap_or_default()
     };
     for (kind, body) in &world.bodies {
-        let listed = plan.lists.iter().any(|list| list.resource.group_resource() == *kind);
-        let selected = request.labels.admits(&labels(body));
-        if listed && (selected || kind.resource == "namespaces") {
+        let Some(list) = plan.lists.iter().find(|list| list.resource.group_resource() == *kind) else { continue };
+        let namespace = body["metadata"]["namespace"].as_str();
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        let rules = &plan.rules.items;
+        let selected = rules.selects(&list.resource, namespace, name, &labels(body), &request.labels);
+        if selected || kind.resource == "namespaces" {
             add(&mut table, kind, body, selected);
         }
     }
     let mut asked = Asked::default();
     loop {
-        match resolve(request, &plan.rules, &scope, &world.catalog, &table, &asked) {
+        match resolve(request, &policy, &plan.rules, &scope, &world.catalog, &table, &asked) {
             Resolution::Done(plan) => {
                 let items = plan.segments.iter().flat_map(|s| &s.items);
                 let names = items.map(|at| table.id_of(&table.items[*at as usize]).to_string()).collect();
@@ -225,4 +230,51 @@ fn named_items_go_first_and_missing_ones_are_a_warning() {
 fn planning_twice_gives_the_same() {
     let request = BackupRequest::everything("b");
     assert_eq!(run(&request), run(&request));
+}
+
+fn with_policy(request: BackupRequest, text: &str) -> BackupRequest {
+    BackupRequest { resource_policy: Some(format!("version: v1\n{text}\n")), ..request }
+}
+
+#[test]
+fn a_skipped_volume_is_no_warning_and_another_action_stays_one() {
+    for (rule, skipped) in [
+        ("{conditions: {pvcPhase: [Bound]}, action: {type: skip}}", true),
+        ("{conditions: {pvcPhase: [Lost]}, action: {type: skip}}", false),
+        ("{action: {type: fs-backup}}", false),
+    ] {
+        let (plan, _) = run(&with_policy(scoped(&["shop"]), &format!("volumePolicies: [{rule}]")));
+        let [uncovered] = plan.uncovered.as_slice() else { panic!("{:?}", plan.uncovered) };
+        assert_eq!(uncovered.skipped_by.as_deref(), skipped.then_some("volumePolicies[0]"), "{rule}");
+        assert_eq!(uncovered.finding().severity == Severity::Info, skipped, "{rule}");
+        assert_eq!(uncovered.why.contains("fs-backup"), rule.contains("fs-backup"), "{rule}");
+    }
+}
+
+#[test]
+fn a_namespace_with_rules_of_its_own_gives_what_they_list_and_what_that_needs() {
+    let text = "namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [Pod]}]}]";
+    let (_, mut names) = run(&with_policy(scoped(&["shop"]), text));
+    names.sort();
+    // The claim and its volume come along; the owner does not, nobody asked for labels.
+    let expected = ["namespaces shop", "persistentvolumeclaims shop/data", "persistentvolumes pv-1", "pods shop/db-0"];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn names_hold_back_what_would_come_along_and_labels_do_not() {
+    let rule = |filter: &str| format!("clusterScopedFilterPolicy: {{resourceFilters: [{filter}]}}");
+    for (filter, volume, role) in [
+        ("{kinds: [PersistentVolume], names: ['x*']}", false, true),
+        ("{kinds: [PersistentVolume], labelSelector: {matchLabels: {a: b}}}", true, true),
+        ("{kinds: [ClusterRole], excludedNames: [reader]}", true, false),
+        ("{kinds: [ClusterRoleBinding], names: [other]}", true, false),
+        ("{kinds: [ClusterRoleBinding], labelSelector: {matchLabels: {a: b}}}", true, true),
+    ] {
+        let (_, names) = run(&with_policy(scoped(&["shop"]), &rule(filter)));
+        let has = |name: &str| names.iter().filter(|n| n.ends_with(name)).count();
+        assert_eq!((has(" pv-1"), has(" reader")), (usize::from(volume), usize::from(role)), "{filter}: {names:?}");
+    }
+    let (_, names) = run(&with_policy(scoped(&["shop"]), &rule("{kinds: [namespaces], names: [other]}")));
+    assert!(!names.contains(&"namespaces shop".to_owned()), "{names:?}");
 }
