@@ -139,7 +139,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) fn start(world: &World) -> anyhow::Result<Self> {
         let program = world.testbed("versitygw-1.8.0/versitygw").context("versitygw is not built")?;
-        let (data, meta) = (world.folder().join("s3"), world.folder().join("s3-meta"));
+        let (data, meta) = (world.folder().join("s3/data"), world.folder().join("s3/meta"));
         fs::create_dir_all(data.join(BUCKET))?;
         fs::create_dir_all(&meta)?;
         let address = format!("127.0.0.1:{}", free_port()?);
