@@ -55,9 +55,12 @@ async fn storms_and_restarts_are_waited_out() {
     let bed = Bed::new();
     bed.backup("b").await.unwrap();
     let target = empty();
-    target.add_fault(Fault::refuse(Refusal::throttled(Some(Duration::from_secs(3)))).verb(Verb::Create).times(40));
+    let busy = Refusal::throttled(Some(Duration::from_secs(3)));
+    target.add_fault(Fault::refuse(busy.clone()).verb(Verb::Create).times(8));
+    target.add_fault(Fault::refuse(busy).verb(Verb::Create).resource("configmaps").times(60));
     target.add_fault(Fault::refuse(Refusal::unavailable()).verb(Verb::List).times(6));
-    target.add_fault(Fault::refuse(Refusal::internal("leader changed")).verb(Verb::Create).skip(10).times(10));
+    let changed = Refusal::internal("etcdserver: leader changed");
+    target.add_fault(Fault::refuse(changed).verb(Verb::Create).resource("orders.example.com").times(20));
     target.add_fault(Fault::cut_list(1).times(3));
     let outcome = bed.restore(&target, "b").await.unwrap();
     assert_eq!(outcome.phase, "Completed", "{:?}", outcome.exceptions);
