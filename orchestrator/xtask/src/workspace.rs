@@ -4,6 +4,7 @@
 //! minutes, with these SDKs. So there is one build, and the tests are started one by one from here.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,7 +52,13 @@ pub(crate) fn build(root: &Path) -> anyhow::Result<Built> {
 
 /// The same with other arguments of `cargo build`.
 pub(crate) fn build_with(root: &Path, arguments: &[&str]) -> anyhow::Result<Built> {
-    let mut child = Command::new(cargo())
+    let mut command = Command::new(cargo());
+    // Cargo describes the package it runs, this one, in the environment. Build scripts watch those variables, ring's
+    // for one: with them, everything above ring would be built again whenever cargo is called from here and by hand.
+    for name in of_this_package() {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(arguments)
         .current_dir(root)
@@ -73,6 +80,15 @@ pub(crate) fn build_with(root: &Path, arguments: &[&str]) -> anyhow::Result<Buil
         (&left.package, !left.is_unit, &left.target).cmp(&(&right.package, !right.is_unit, &right.target))
     });
     Ok(built)
+}
+
+fn of_this_package() -> impl Iterator<Item = OsString> {
+    const ABOUT_A_PACKAGE: [&str; 5] =
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_PACKAGE"];
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        ABOUT_A_PACKAGE.iter().any(|beginning| name.starts_with(beginning)) || name == "OUT_DIR"
+    })
 }
 
 impl Built {
