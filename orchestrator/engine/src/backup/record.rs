@@ -115,7 +115,12 @@ pub(crate) async fn record(
         completed,
         expiration,
         messages: messages(observation, plan, &results),
-        not_covered: plan.uncovered.iter().filter(|u| u.skipped_by.is_none()).map(|u| u.finding().reason.message).collect(),
+        not_covered: plan
+            .uncovered
+            .iter()
+            .filter(|u| u.skipped_by.is_none())
+            .map(|u| u.finding().reason.message)
+            .collect(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod flags;
 pub(crate) mod manage;
+mod policies;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,6 +63,12 @@ pub(crate) struct RunArgs {
     cluster: ClusterFlags,
     #[command(flatten)]
     filters: flags::FilterFlags,
+    /// Resource policies: a file with Velero's policy document, or with the ConfigMap that holds it; - is stdin.
+    ///
+    /// Volume policies, include-exclude policies and filter policies; may be mixed with --from-file, and must be given
+    /// when its spec names a policy.
+    #[arg(long, visible_alias = "resource-policies-configmap", value_name = "FILE", help_heading = "What to save")]
+    resource_policies: Option<PathBuf>,
     /// The infrastructure contract of this cluster, saved beside the backup.
     #[arg(long, value_name = "FILE")]
     contract: Option<PathBuf>,
@@ -99,7 +106,7 @@ pub(crate) async fn run(command: BackupCommand, context: Context) -> Outcome {
 const CONTRACT_CAP: usize = 4 << 20;
 
 async fn backup(args: RunArgs, context: Context) -> Outcome {
-    let (name, spec, labels, annotations) = match &args.from_file {
+    let (name, mut spec, labels, annotations) = match &args.from_file {
         Some(path) => {
             if args.filters.any() {
                 return Err(Failure::usage("flags that say what to save cannot be mixed with --from-file"));
@@ -115,8 +122,11 @@ async fn backup(args: RunArgs, context: Context) -> Outcome {
             (args.name.clone().unwrap_or_default(), args.filters.spec()?, labels, annotations)
         }
     };
-    let location = locations::open_or_create(&context.settings, args.location.as_deref()).await?;
+    let policies = policies::read(args.resource_policies.as_deref(), args.from_file.as_deref(), &mut spec)?;
     let mut request = spec.request(&name)?;
+    request.resource_policy = policies;
+    policies::check(&request)?;
+    let location = locations::open_or_create(&context.settings, args.location.as_deref()).await?;
     request.every_version = args.every_version;
     request.page_size = args.page_size;
     let spec = spec.defaulted(&location.name);
