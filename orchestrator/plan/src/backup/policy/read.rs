@@ -403,7 +403,7 @@ fn capacity(text: &str) -> Result<(Quantity, Quantity), String> {
         side => Quantity::parse(side).map_err(|error| format!("wrong format of Capacity {side} with err {error}")),
     };
     let (low, high) = (side(low)?, side(high)?);
-    if high < low && !(high.is_zero() && !low.is_zero()) {
+    if high < low && !high.is_zero() {
         return Err(format!("illegal values for capacity {text}"));
     }
     Ok((low, high))

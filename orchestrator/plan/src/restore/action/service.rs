@@ -26,11 +26,11 @@ pub(super) fn reset(service: &mut Manifest, context: &ActionContext<'_>, changes
         let Some(port) = port.as_object_mut() else { continue };
         let name = port.get("name").and_then(Value::as_str).unwrap_or_default();
         let number = port.get("port").and_then(Value::as_i64);
-        if port.contains_key("nodePort") && !chosen.is_chosen(name, number, port.get("nodePort")) {
-            if let Some(before) = port.remove("nodePort") {
-                let because = "allocated by the source cluster";
-                changes.push(model::Change::removed(format!("/spec/ports/{at}/nodePort"), before, because));
-            }
+        if !chosen.is_chosen(name, number, port.get("nodePort"))
+            && let Some(before) = port.remove("nodePort")
+        {
+            let because = "allocated by the source cluster";
+            changes.push(model::Change::removed(format!("/spec/ports/{at}/nodePort"), before, because));
         }
     }
 }
