@@ -102,6 +102,21 @@ pub(crate) fn try_lock(path: &Path) -> Result<LockAttempt, SandboxError> {
     }
 }
 
+/// Whether somebody holds the lock. Those who only look do not take each other for a holder.
+pub(crate) fn is_locked(path: &Path) -> Result<bool, SandboxError> {
+    let fail = |source| SandboxError::file("look at the lock", path, source);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(fail(error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +129,13 @@ mod tests {
         let LockAttempt::Taken(held) = try_lock(&path).unwrap() else { panic!("a stale file holds no lock") };
         let LockAttempt::HeldBy(holder) = try_lock(&path).unwrap() else { panic!("held twice") };
         assert_eq!(holder, format!("process {}", std::process::id()));
+        assert!(is_locked(&path).unwrap());
         drop(held);
+        let looking = File::open(&path).unwrap();
+        looking.try_lock_shared().unwrap();
+        assert!(!is_locked(&path).unwrap(), "somebody who looks was taken for a holder");
+        drop(looking);
+        assert!(!is_locked(&folder.path().join("none")).unwrap());
         assert!(matches!(try_lock(&path).unwrap(), LockAttempt::Taken(_)));
     }
 

@@ -243,9 +243,7 @@ pub fn list(settings: &Settings) -> Result<Vec<Status>, SandboxError> {
 pub fn status(settings: &Settings, name: &SandboxName) -> Result<Status, SandboxError> {
     let missing = || SandboxError::NotFound { name: name.to_string() };
     let folder = folder(settings, name)?.ok_or_else(missing)?;
-    let lock_folder = lock_file(settings, name).with_file_name("");
-    files::make_folder(&lock_folder)?;
-    let at_work = matches!(files::try_lock(&lock_file(settings, name))?, LockAttempt::HeldBy(_));
+    let at_work = files::is_locked(&lock_file(settings, name))?;
     let record = format::read(&folder).or_else(|error| match error {
         // A record that cannot be read still is a sandbox that `down` can remove.
         SandboxError::BadRecord { .. } | SandboxError::NewerRecord { .. } => Ok(None),
