@@ -78,6 +78,8 @@ pub(crate) struct Wanted {
     accept_inferred: bool,
     no_rewrite: bool,
     require_no_leaks: bool,
+    /// Inferred pairs that a saved plan was made without; what they came from is not kept.
+    left_open: usize,
     options: Options,
 }
 
@@ -158,6 +160,7 @@ impl Wanted {
             accept_inferred: is("accept-inferred"),
             no_rewrite: is("no-rewrite"),
             require_no_leaks: is("require-no-leaks"),
+            left_open: get("inferred").and_then(|count| count.parse().ok()).unwrap_or_default(),
             options: Options {
                 purpose: if is("recovery") { Purpose::Recovery } else { Purpose::Drill },
                 cloud_objects: match get("cloud-objects").map(String::as_str) {
@@ -217,7 +220,7 @@ impl Wanted {
         })?;
         out.findings.extend(pairs.findings().iter().cloned());
         if !self.accept_inferred {
-            out.inferred = pairs.inferred().count();
+            out.inferred = pairs.inferred().count().max(self.left_open);
             for pair in pairs.inferred().take(LISTED) {
                 let message = format!("only inferred, and not used before somebody accepts it: {pair}");
                 out.findings.push(finding(Severity::Error, "inferred-pair", message));
@@ -258,6 +261,9 @@ impl Wanted {
         }
         if let Some(rules) = &self.rules {
             out.set("rules", rules);
+        }
+        if out.inferred > 0 {
+            out.set("inferred", &out.inferred.to_string());
         }
         let flags = [
             ("accept-inferred", self.accept_inferred),
@@ -374,6 +380,33 @@ mod tests {
         assert_eq!(again.pair.as_ref().unwrap().options, first.pair.as_ref().unwrap().options);
         assert_eq!(again.pair.as_ref().unwrap().pairs.all().len(), first.pair.as_ref().unwrap().pairs.all().len());
         assert_eq!(rewritten(&again), "subnet-0bbbbbbbbbbbbbbbb");
+    }
+
+    #[test]
+    fn inferred_pairs_stop_a_plan_and_what_was_saved_of_it() {
+        let side = |name: &str, region: &str, id: &str| {
+            let arn = format!("arn:aws:acm:{region}:111122223333:certificate/{id}");
+            let state = json!({"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "a", "outputs": {},
+                "resources": [{"mode": "managed", "type": "aws_acm_certificate", "name": name, "provider": "p",
+                    "instances": [{"attributes": {"arn": arn, "id": arn, "domain_name": "shop.example"}}]}]});
+            Some(environment::of_bytes(state.to_string().as_bytes()).unwrap())
+        };
+        let wanted = |accept_inferred| Wanted {
+            source: side("old", "eu-west-1", "11111111-1111-1111-1111-111111111111"),
+            target: side("new", "eu-central-1", "22222222-2222-2222-2222-222222222222"),
+            accept_inferred,
+            ..Wanted::default()
+        };
+        let open = wanted(false).prepare(None).unwrap();
+        assert!(open.inferred > 0);
+        assert!(open.findings.iter().any(|finding| finding.reason.code == "inferred-pair"));
+        let again = Wanted::from_saved(&open.settings).unwrap().prepare(None).unwrap();
+        assert_eq!(again.inferred, open.inferred);
+        let accepted = wanted(true).prepare(None).unwrap();
+        assert_eq!(accepted.inferred, 0);
+        let again = Wanted::from_saved(&accepted.settings).unwrap().prepare(None).unwrap();
+        let count = |infrastructure: &Infrastructure| infrastructure.pair.as_ref().unwrap().pairs.all().len();
+        assert_eq!((again.inferred, count(&again)), (0, count(&accepted)));
     }
 
     #[test]
