@@ -228,13 +228,13 @@ impl Sending<'_> {
                 Err(error) => error,
             };
             attempts += 1;
-            if error.kind == ErrorKind::Conflict && attempts < 10 {
-                if let Ok(there) = self.get().await
-                    && let Some(version) = there.get("/metadata/resourceVersion").cloned()
-                {
-                    object.set("/metadata/resourceVersion", version);
-                    continue;
-                }
+            if error.kind == ErrorKind::Conflict
+                && attempts < 10
+                && let Ok(there) = self.get().await
+                && let Some(version) = there.get("/metadata/resourceVersion").cloned()
+            {
+                object.set("/metadata/resourceVersion", version);
+                continue;
             }
             match Patience::default().wait(attempts, &error) {
                 Some(wait) => self.clock.sleep(wait).await,

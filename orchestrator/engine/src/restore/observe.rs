@@ -83,12 +83,11 @@ async fn all_once(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manif
 /// Namespaces of which each is listed by itself; more are listed at once.
 const FEW: usize = 3;
 
+/// The objects to look for: by kind, namespaces and names.
+pub(crate) type Wanted = BTreeMap<GroupResource, (ApiResource, BTreeSet<(Option<String>, String)>)>;
+
 /// Looks for the wanted objects of each kind.
-pub(crate) async fn existing(
-    outside: &Outside,
-    wanted: &BTreeMap<GroupResource, (ApiResource, BTreeSet<(Option<String>, String)>)>,
-    folder: &Path,
-) -> Result<Existing, ObserveError> {
+pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) -> Result<Existing, ObserveError> {
     let mut writer = SpoolWriter::create(folder, 0).map_err(ObserveError::Spool)?;
     let mut spans = BTreeMap::new();
     let mut findings = Vec::new();

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use super::RestoreJob;
 use super::gates::{services_up, webhooks};
-use super::observe::{Existing, ObserveError, all_of, discover, existing};
+use super::observe::{Existing, ObserveError, Wanted, all_of, discover, existing};
 use super::open::OpenedBackup;
 use crate::backup::spool::{Span, SpoolWriter};
 use crate::ports::Outside;
@@ -520,8 +520,6 @@ impl Preparing<'_> {
         Ok(Manifest::from_slice(&bytes).ok())
     }
 }
-
-type Wanted = BTreeMap<GroupResource, (ApiResource, BTreeSet<(Option<String>, String)>)>;
 
 /// Which objects of the target have to be looked at. Kinds that the target does not serve yet have none.
 fn wanted(
