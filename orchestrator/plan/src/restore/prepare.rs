@@ -94,8 +94,8 @@ pub fn prepare(
     let wanted = resource.gvk();
     let from = manifest.gvk();
     let converted = match from == wanted {
-        true if !outlives_its_rules(&wanted) => Ok(None),
-        _ => convert(&mut manifest, &wanted, preparation.conversions).map(Some),
+        true => Ok(None),
+        false => convert(&mut manifest, &wanted, preparation.conversions).map(Some),
     };
     let adjusted = converted.and_then(|conversion| {
         let upgrade = |release| versions::upgrade::upgrade(&mut manifest, release, preparation.conversions);
@@ -104,7 +104,7 @@ pub fn prepare(
     });
     match adjusted {
         Ok((conversion, later)) => {
-            if from != wanted {
+            if conversion.is_some() {
                 let message = format!("{} becomes {}", from.api_version(), wanted.api_version());
                 decisions.push(decide(Pass::Convert, Verdict::Convert, Reason::new("converted", message)));
             }
@@ -229,13 +229,6 @@ fn check_identity(item: &ItemId, manifest: &Manifest) -> Result<(), Reason> {
         return Err(Reason::new("forged-identity", format!("the archive names {item}, its body says {says:?}")));
     }
     Ok(())
-}
-
-/// Kinds that an old server shows in the version asked for although they were written in an earlier one, and whose
-/// creation in that version is checked more strictly: a definition without a structural schema, a webhook that does
-/// not say its side effects. Converting them to the version they have applies the rules of a create.
-fn outlives_its_rules(gvk: &model::Gvk) -> bool {
-    matches!(gvk.group.as_str(), "apiextensions.k8s.io" | "admissionregistration.k8s.io")
 }
 
 /// Converts built-in kinds by their converters; custom resources are renamed, because the choice of versions allowed it.
