@@ -62,6 +62,9 @@ pub(crate) struct FilterFlags {
     snapshot_volumes: Option<bool>,
 }
 
+/// Labels or annotations.
+type Pairs = Map<String, Value>;
+
 impl FilterFlags {
     /// Whether any of them was given.
     pub(crate) fn any(&self) -> bool {
@@ -106,7 +109,7 @@ impl FilterFlags {
     }
 
     /// Labels and annotations of the backup's object.
-    pub(crate) fn metadata(&self) -> Result<(Map<String, Value>, Map<String, Value>), Failure> {
+    pub(crate) fn metadata(&self) -> Result<(Pairs, Pairs), Failure> {
         Ok((pairs("--labels", &self.labels)?, pairs("--annotations", &self.annotations)?))
     }
 }

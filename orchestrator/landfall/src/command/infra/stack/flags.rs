@@ -70,7 +70,7 @@ impl StackFlags {
             workspace: self.workspace.clone(),
             variables,
             state_location: state.collect::<Result<_, _>>()?,
-            allow: allow.map(|allow| allow.allow_destroy.iter().cloned().collect()).unwrap_or_else(BTreeSet::new),
+            allow: allow.map(|allow| allow.allow_destroy.iter().cloned().collect()).unwrap_or_default(),
             again: true,
         })
     }
