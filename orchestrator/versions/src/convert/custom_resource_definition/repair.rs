@@ -68,13 +68,9 @@ fn schema(version: &mut Body, at: &At<'_>, preserves: bool, draft: &mut Draft<'_
         return Ok(());
     }
     let at_schema = at.key("openAPIV3Schema");
-    if !draft.changes_version {
-        let because = "v1 says it at the root of each schema";
-        if let Some(schema) = object_mut(holder, &at, "openAPIV3Schema")?
-            && preserves
-        {
-            draft.set(schema, &at_schema, PRESERVE, true, because);
-        }
+    // Written in v1 it was checked as v1. One that preserves unknown fields was not: an old server shows in v1 what was
+    // written in v1beta1.
+    if !draft.changes_version && !preserves {
         return Ok(());
     }
     let mut schema = match object_mut(holder, &at, "openAPIV3Schema")? {
