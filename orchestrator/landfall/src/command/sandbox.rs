@@ -109,7 +109,7 @@ async fn up(args: UpArgs, context: &Context) -> Outcome {
     let sandbox = Sandbox::up(&settings, &request, &news).await?;
     drop(news);
     let status = sandbox::status(&settings, &request.name)?;
-    context.printer.value(&shown(&status), |shown| one(shown))?;
+    context.printer.value(&shown(&status), one)?;
     if args.show {
         let cluster = cluster::KubeCluster::from_kubeconfig_file(&sandbox.kubeconfig(), None).await?;
         let discovery = ports::Cluster::discover(&cluster).await?;

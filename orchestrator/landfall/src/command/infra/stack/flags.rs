@@ -1,6 +1,6 @@
 //! Which stack is meant, with which variables, and what may be lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
