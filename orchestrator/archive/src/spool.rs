@@ -137,11 +137,19 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Copies of one item as they come, in any order.
+/// Copies of one item as they come, in any order. There is one of these for each item, so it is kept small.
 #[derive(Default)]
 struct Copies {
-    plain: Option<(BodySpan, [u8; 32], String)>,
+    /// Only until its twin comes.
+    plain: Option<Box<Plain>>,
     versioned: Vec<StoredBody>,
+}
+
+struct Plain {
+    span: BodySpan,
+    sha256: [u8; 32],
+    /// The version that the body names.
+    says: String,
 }
 
 struct Unpacking<W> {
@@ -163,8 +171,9 @@ impl<W: Write> Unpacking<W> {
         let item = &entry.path.item;
         // The second copy of a body costs no second place.
         let twin = self.copies.get(item).and_then(|copies| copies.twin(&entry.path.version, &sha256));
+        let is_twin = twin.is_some();
         let (span, says_version) = match twin {
-            Some(known) => known,
+            Some(span) => (span, String::new()),
             None => {
                 let facts = match BodyFacts::read(body) {
                     Ok(facts) => facts,
@@ -187,12 +196,16 @@ impl<W: Write> Unpacking<W> {
         };
         let copies = self.copies.entry(item.clone()).or_default();
         match &entry.path.version {
-            StoredVersion::Plain => copies.plain = Some((span, sha256, says_version)),
+            StoredVersion::Plain if is_twin => {}
+            StoredVersion::Plain => copies.plain = Some(Box::new(Plain { span, sha256, says: says_version })),
             StoredVersion::Preferred(version) => {
-                copies.versioned.push(StoredBody { version: version.clone(), preferred: true, span, sha256 });
+                if is_twin {
+                    copies.plain = None;
+                }
+                copies.push(StoredBody { version: version.clone(), preferred: true, span, sha256 });
             }
             StoredVersion::Other(version) => {
-                copies.versioned.push(StoredBody { version: version.clone(), preferred: false, span, sha256 });
+                copies.push(StoredBody { version: version.clone(), preferred: false, span, sha256 });
             }
         }
         Ok(())
@@ -221,16 +234,24 @@ impl<W: Write> Unpacking<W> {
 }
 
 impl Copies {
-    /// The copy that this one repeats: plain and preferred are each other's.
-    fn twin(&self, version: &StoredVersion, sha256: &[u8; 32]) -> Option<(BodySpan, String)> {
+    /// Most items have one body, and no room for more is taken.
+    fn push(&mut self, body: StoredBody) {
+        if self.versioned.is_empty() {
+            self.versioned.reserve_exact(1);
+        }
+        self.versioned.push(body);
+    }
+
+    /// Where the copy lies that this one repeats: plain and preferred are each other's.
+    fn twin(&self, version: &StoredVersion, sha256: &[u8; 32]) -> Option<BodySpan> {
         match version {
             StoredVersion::Plain => {
                 let found = self.versioned.iter().find(|body| body.preferred && body.sha256 == *sha256)?;
-                Some((found.span, found.version.clone()))
+                Some(found.span)
             }
             StoredVersion::Preferred(_) => {
-                let (span, digest, says) = self.plain.as_ref()?;
-                (digest == sha256).then(|| (*span, says.clone()))
+                let plain = self.plain.as_deref()?;
+                (plain.sha256 == *sha256).then_some(plain.span)
             }
             StoredVersion::Other(_) => None,
         }
@@ -238,7 +259,7 @@ impl Copies {
 
     fn merge(self, item: &ItemId, troubles: &mut Vec<Trouble>) -> Vec<StoredBody> {
         let Self { plain, mut versioned } = self;
-        if let Some((span, sha256, says)) = plain {
+        if let Some(Plain { span, sha256, says }) = plain.map(|plain| *plain) {
             let mut preferred = versioned.iter_mut().filter(|body| body.preferred);
             match (preferred.next(), preferred.next()) {
                 (Some(only), None) => {
