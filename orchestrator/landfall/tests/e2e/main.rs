@@ -8,5 +8,7 @@ mod apply_plan;
 mod differential;
 mod kills;
 mod migrate;
+mod old;
 mod options;
 mod support;
+mod velero;
