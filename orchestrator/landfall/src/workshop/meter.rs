@@ -29,7 +29,7 @@ const ALL: [(What, &str); 5] = [
     (What::Wait, "waiting for readiness"),
 ];
 const OWN: &str = "landfall's own";
-const PEOPLE: &str = "nobody drove the run, or people were waited for";
+const PEOPLE: &str = "not measured: killed, between two goes, or before resuming";
 
 pub(crate) struct Meter {
     began: Instant,

@@ -81,8 +81,7 @@ impl Answers {
     async fn signals(&self) -> Urge {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             return std::future::pending().await;
         };
@@ -112,7 +111,11 @@ impl Answers {
         let mut asked = self.asked.subscribe();
         let mut reading = false;
         loop {
-            let step = asked.wait_for(|asked| asked.steps.len() == 1).await.ok().and_then(|asked| asked.steps.first().cloned());
+            let step = asked
+                .wait_for(|asked| asked.steps.len() == 1)
+                .await
+                .ok()
+                .and_then(|asked| asked.steps.first().cloned());
             let Some(step) = step else { return std::future::pending().await };
             self.printer.say(&format!("{step}: approve? yes or no, then Enter"));
             // One thread reads for as long as the process lives; there is no way to end a read of a terminal.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use engine::drill::{DriveError, DrillObserver};
+use engine::drill::{DrillObserver, DriveError};
 use ports::Clock as _;
 use report::DrillReport;
 use scenario::{Event, Saga, Verdict};
@@ -33,7 +33,10 @@ pub(crate) struct Manner {
 
 /// How far it came.
 pub(crate) enum Driven {
-    Ended { verdict: Verdict, report: Box<DrillReport> },
+    Ended {
+        verdict: Verdict,
+        report: Box<DrillReport>,
+    },
     /// Only a person can get it any further.
     WaitsForPeople,
 }

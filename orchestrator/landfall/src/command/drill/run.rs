@@ -161,8 +161,7 @@ fn refuse_beside(other: &RunFolder, scenario: &str) -> Result<(), Failure> {
 }
 
 async fn finish(run: &RunFolder, args: &MannerArgs, undo_by: Option<String>, context: &Context) -> Outcome {
-    let manner =
-        Manner { undo_by, leave_to_people: args.no_wait, at_terminal: true, sign_key: args.sign_key.clone() };
+    let manner = Manner { undo_by, leave_to_people: args.no_wait, at_terminal: true, sign_key: args.sign_key.clone() };
     let live = Arc::new(Live::new(context.printer));
     match drive(run, context, live, &manner).await? {
         Driven::Ended { verdict, report } => {
@@ -215,9 +214,10 @@ fn shown(ended: &Ended<'_>, report: &DrillReport) -> String {
     });
     section("objectives", &mut objectives.into_iter());
     let whole = ended.seconds.max(f64::EPSILON);
-    let parts = ended.breakdown.iter().map(|(name, seconds)| {
-        format!("{name}: {seconds:.1}s ({:.0} %)", 100.0 * seconds / whole)
-    });
+    let parts = ended
+        .breakdown
+        .iter()
+        .map(|(name, seconds)| format!("{name}: {seconds:.1}s ({:.0} %)", 100.0 * seconds / whole));
     section(&format!("{:.1}s in all", ended.seconds), &mut parts.into_iter());
     section("not covered", &mut ended.not_covered.iter().cloned());
     text.push_str(&format!("report: {}\n", ended.report));

@@ -218,7 +218,9 @@ impl Active {
                     let why = model::chain(failure.error.as_ref());
                     let words = format!("{}: the run of {tick} cannot begin: {why}", self.schedule.name);
                     context.printer.say(&words);
-                    notifier.tell(&self.schedule, On::Failed, &Notice::words(&self.schedule.name, &words), context).await;
+                    notifier
+                        .tell(&self.schedule, On::Failed, &Notice::words(&self.schedule.name, &words), context)
+                        .await;
                 }
             }
             handled.push(tick);
