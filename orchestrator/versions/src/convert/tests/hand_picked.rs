@@ -280,3 +280,25 @@ fn every_replacement_of_the_table_is_reachable() {
     assert!(!can_convert(&v1, &Gvk::new("apps", "v1", "StatefulSet")));
     assert!(FLAGS.iter().all(|flag| flag.values.len() > 1));
 }
+
+#[test]
+fn a_definition_that_an_old_server_shows_in_v1_is_repaired_without_changing_its_version() {
+    let schema = json!({"properties": {"spec": {"properties": {"plan": {"type": "string"}}}}});
+    let definition = |preserves: bool| {
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "tenants.example.com"},
+            "spec": {"group": "example.com", "scope": "Cluster", "preserveUnknownFields": preserves,
+                "names": {"plural": "tenants", "kind": "Tenant"},
+                "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": schema}}]}})
+    };
+    let repaired = |preserves| {
+        let (value, _) = converted(definition(preserves), "apiextensions.k8s.io/v1", &Options::default());
+        value["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    };
+    let expected = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true,
+        "properties": {"spec": {"type": "object", "properties": {"plan": {"type": "string"}}}}});
+    assert_eq!(repaired(true), expected);
+    // Written in v1, it was checked as v1, and is nobody's to judge.
+    assert_eq!(repaired(false), schema);
+}
