@@ -11,4 +11,3 @@ mod migrate;
 mod old;
 mod options;
 mod support;
-mod velero;
