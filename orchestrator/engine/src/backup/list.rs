@@ -8,8 +8,8 @@ use std::sync::Arc;
 use ::ports::cluster::{ListEvent, ListQuery};
 use ::ports::{Clock, Cluster, PortError};
 use futures::StreamExt;
-use model::{ApiResource, chain};
 use model::request::LabelChoice;
+use model::{ApiResource, chain};
 use plan::backup::facts::{Keep, More, Role, observe};
 use plan::backup::policy::{Fate, ItemRules};
 

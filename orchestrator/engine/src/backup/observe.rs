@@ -13,8 +13,8 @@ use model::request::BackupRequest;
 use model::{ApiResource, Catalog, Finding, GroupResource, KubernetesVersion, Reason, Severity, chain};
 use plan::backup::facts::{FactTable, ItemFact, Keep, Role};
 use plan::backup::items::Asked;
-use plan::backup::scope::{NamespaceFact, observe_namespace};
 use plan::backup::policy::Fate;
+use plan::backup::scope::{NamespaceFact, observe_namespace};
 use plan::backup::{BackupPlan, KindsPlan, NamespaceScope, Policy, PolicyError, Query, Resolution, kinds, resolve};
 use tokio::task::JoinSet;
 

@@ -243,12 +243,7 @@ async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
 }
 
 impl Resolved {
-    fn job<'a>(
-        &'a self,
-        infra: &Infrastructure,
-        rewrite: Option<&'a dyn Rewrite>,
-        digests: bool,
-    ) -> RestoreJob<'a> {
+    fn job<'a>(&'a self, infra: &Infrastructure, rewrite: Option<&'a dyn Rewrite>, digests: bool) -> RestoreJob<'a> {
         let mut settings = self.settings.clone();
         settings.extend(infra.settings.clone());
         RestoreJob {
