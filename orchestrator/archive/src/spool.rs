@@ -40,6 +40,16 @@ pub struct StoredBody {
 pub struct StoredItem {
     /// The preferred version first, the others in the order of their names.
     pub bodies: Vec<StoredBody>,
+    /// While the archive is unpacked: the plain copy, until its twin comes.
+    plain: Option<Box<Plain>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Plain {
+    span: BodySpan,
+    sha256: [u8; 32],
+    /// The version that the body names.
+    says: String,
 }
 
 /// What is odd about one item or file, while the archive as a whole is sound.
@@ -75,7 +85,7 @@ impl Spool {
         mut observe: impl FnMut(&Entry, &BodyFacts, &[u8]),
     ) -> Result<Self, ArchiveError> {
         let mut unpacking =
-            Unpacking { out, offset: 0, copies: BTreeMap::new(), bad: BTreeSet::new(), troubles: Vec::new() };
+            Unpacking { out, offset: 0, items: BTreeMap::new(), bad: BTreeSet::new(), troubles: Vec::new() };
         let mut body = Vec::new();
         let mut last = Vec::new();
         let mut sha256 = [0; 32];
@@ -137,25 +147,10 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Copies of one item as they come, in any order. There is one of these for each item, so it is kept small.
-#[derive(Default)]
-struct Copies {
-    /// Only until its twin comes.
-    plain: Option<Box<Plain>>,
-    versioned: Vec<StoredBody>,
-}
-
-struct Plain {
-    span: BodySpan,
-    sha256: [u8; 32],
-    /// The version that the body names.
-    says: String,
-}
-
 struct Unpacking<W> {
     out: W,
     offset: u64,
-    copies: BTreeMap<ItemId, Copies>,
+    items: BTreeMap<ItemId, StoredItem>,
     bad: BTreeSet<ItemId>,
     troubles: Vec<Trouble>,
 }
@@ -170,7 +165,7 @@ impl<W: Write> Unpacking<W> {
     ) -> Result<(), ArchiveError> {
         let item = &entry.path.item;
         // The second copy of a body costs no second place.
-        let twin = self.copies.get(item).and_then(|copies| copies.twin(&entry.path.version, &sha256));
+        let twin = self.items.get(item).and_then(|stored| stored.twin(&entry.path.version, &sha256));
         let is_twin = twin.is_some();
         let (span, says_version) = match twin {
             Some(span) => (span, String::new()),
@@ -194,18 +189,18 @@ impl<W: Write> Unpacking<W> {
                 (self.store(body)?, facts.version())
             }
         };
-        let copies = self.copies.entry(item.clone()).or_default();
+        let stored = self.items.entry(item.clone()).or_default();
         match &entry.path.version {
             StoredVersion::Plain if is_twin => {}
-            StoredVersion::Plain => copies.plain = Some(Box::new(Plain { span, sha256, says: says_version })),
+            StoredVersion::Plain => stored.plain = Some(Box::new(Plain { span, sha256, says: says_version })),
             StoredVersion::Preferred(version) => {
                 if is_twin {
-                    copies.plain = None;
+                    stored.plain = None;
                 }
-                copies.push(StoredBody { version: version.clone(), preferred: true, span, sha256 });
+                stored.push(StoredBody { version: version.clone(), preferred: true, span, sha256 });
             }
             StoredVersion::Other(version) => {
-                copies.push(StoredBody { version: version.clone(), preferred: false, span, sha256 });
+                stored.push(StoredBody { version: version.clone(), preferred: false, span, sha256 });
             }
         }
         Ok(())
@@ -222,31 +217,30 @@ impl<W: Write> Unpacking<W> {
 
     fn finish(mut self, summary: ReadSummary) -> Result<Spool, ArchiveError> {
         self.out.flush().map_err(ArchiveError::Write)?;
-        let mut troubles = self.troubles;
-        let mut items = BTreeMap::new();
-        for (item, copies) in self.copies {
-            let bodies = copies.merge(&item, &mut troubles);
-            items.insert(item, StoredItem { bodies });
+        let Self { mut items, mut troubles, .. } = self;
+        for (item, stored) in &mut items {
+            stored.settle(item, &mut troubles);
         }
         troubles.extend(summary.unknown.iter().map(|path| Trouble::UnknownFile { path: path.clone() }));
         Ok(Spool { items, troubles, summary })
     }
 }
 
-impl Copies {
+/// Copies of an item as they come, in any order. There may be very many items, so each is kept small.
+impl StoredItem {
     /// Most items have one body, and no room for more is taken.
     fn push(&mut self, body: StoredBody) {
-        if self.versioned.is_empty() {
-            self.versioned.reserve_exact(1);
+        if self.bodies.is_empty() {
+            self.bodies.reserve_exact(1);
         }
-        self.versioned.push(body);
+        self.bodies.push(body);
     }
 
     /// Where the copy lies that this one repeats: plain and preferred are each other's.
     fn twin(&self, version: &StoredVersion, sha256: &[u8; 32]) -> Option<BodySpan> {
         match version {
             StoredVersion::Plain => {
-                let found = self.versioned.iter().find(|body| body.preferred && body.sha256 == *sha256)?;
+                let found = self.bodies.iter().find(|body| body.preferred && body.sha256 == *sha256)?;
                 Some(found.span)
             }
             StoredVersion::Preferred(_) => {
@@ -257,10 +251,10 @@ impl Copies {
         }
     }
 
-    fn merge(self, item: &ItemId, troubles: &mut Vec<Trouble>) -> Vec<StoredBody> {
-        let Self { plain, mut versioned } = self;
-        if let Some(Plain { span, sha256, says }) = plain.map(|plain| *plain) {
-            let mut preferred = versioned.iter_mut().filter(|body| body.preferred);
+    /// All copies are there: the plain one finds its place, and the versions their order.
+    fn settle(&mut self, item: &ItemId, troubles: &mut Vec<Trouble>) {
+        if let Some(Plain { span, sha256, says }) = self.plain.take().map(|plain| *plain) {
+            let mut preferred = self.bodies.iter_mut().filter(|body| body.preferred);
             match (preferred.next(), preferred.next()) {
                 (Some(only), None) => {
                     if only.sha256 != sha256 {
@@ -269,13 +263,12 @@ impl Copies {
                     }
                 }
                 // Format version 1 has no version directories: the body itself says its version.
-                _ => versioned.push(StoredBody { version: says, preferred: true, span, sha256 }),
+                _ => self.push(StoredBody { version: says, preferred: true, span, sha256 }),
             }
         }
-        versioned.sort_by(|a, b| b.preferred.cmp(&a.preferred).then_with(|| a.version.cmp(&b.version)));
-        versioned.dedup_by(|later, first| later.version == first.version);
-        versioned.shrink_to_fit();
-        versioned
+        self.bodies.sort_by(|a, b| b.preferred.cmp(&a.preferred).then_with(|| a.version.cmp(&b.version)));
+        self.bodies.dedup_by(|later, first| later.version == first.version);
+        self.bodies.shrink_to_fit();
     }
 }
 
