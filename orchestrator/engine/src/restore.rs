@@ -6,6 +6,7 @@
 mod act;
 mod after;
 mod gates;
+mod identity;
 mod observe;
 mod open;
 mod prepared;

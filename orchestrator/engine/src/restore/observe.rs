@@ -11,6 +11,7 @@ use futures::StreamExt;
 use model::{ApiResource, Finding, GroupResource, ItemId, Manifest, Reason, Severity, chain};
 use plan::backup::facts::{Keep, Role};
 
+use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use crate::backup::spool::{Span, SpoolWriter};
 use crate::ports::{Outside, Patience, retrying};
 
@@ -28,8 +29,8 @@ pub enum ObserveError {
 
 /// Objects of the target that the restore means, and where their bodies lie.
 pub(crate) struct Existing {
-    pub(crate) spans: BTreeMap<ItemId, Span>,
-    pub(crate) file: std::fs::File,
+    spans: BTreeMap<Fingerprint, Span>,
+    file: std::fs::File,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -83,18 +84,36 @@ async fn all_once(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manif
 /// Namespaces of which each is listed by itself; more are listed at once.
 const FEW: usize = 3;
 
-/// The objects to look for: by kind, namespaces and names.
-pub(crate) type Wanted = BTreeMap<GroupResource, (ApiResource, BTreeSet<(Option<String>, String)>)>;
+/// The objects to look for.
+pub(crate) type Wanted = BTreeMap<GroupResource, WantedKind>;
+
+/// Those of one kind.
+pub(crate) struct WantedKind {
+    resource: ApiResource,
+    namespaces: BTreeSet<Option<String>>,
+    objects: BTreeSet<Fingerprint>,
+}
+
+impl WantedKind {
+    pub(crate) fn new(resource: ApiResource) -> Self {
+        Self { resource, namespaces: BTreeSet::new(), objects: BTreeSet::new() }
+    }
+
+    pub(crate) fn add(&mut self, namespace: Option<&str>, name: &str) {
+        let namespace = namespace.map(str::to_owned);
+        self.objects.insert(fingerprint_of(&self.resource.group_resource(), namespace.as_deref(), name));
+        self.namespaces.insert(namespace);
+    }
+}
 
 /// Looks for the wanted objects of each kind.
 pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) -> Result<Existing, ObserveError> {
     let mut writer = SpoolWriter::create(folder, 0).map_err(ObserveError::Spool)?;
     let mut spans = BTreeMap::new();
     let mut findings = Vec::new();
-    for (kind, (resource, names)) in wanted {
-        let namespaces: BTreeSet<Option<String>> = names.iter().map(|(namespace, _)| namespace.clone()).collect();
-        let scopes: Vec<Option<String>> =
-            if resource.namespaced && namespaces.len() <= FEW { namespaces.into_iter().collect() } else { vec![None] };
+    for (kind, WantedKind { resource, namespaces, objects }) in wanted {
+        let few = resource.namespaced && namespaces.len() <= FEW;
+        let scopes: Vec<Option<String>> = if few { namespaces.iter().cloned().collect() } else { vec![None] };
         for namespace in scopes {
             let task = crate::backup::list::ListTask {
                 resource: resource.clone(),
@@ -106,8 +125,7 @@ pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) 
                 keep: Keep::default(),
                 sieve: None,
             };
-            let wanted =
-                |namespace: Option<&str>, name: &str| names.contains(&(namespace.map(str::to_owned), name.to_owned()));
+            let wanted = |namespace: Option<&str>, name: &str| objects.contains(&fingerprint_of(kind, namespace, name));
             let listed = crate::backup::list::list_some(
                 outside.cluster.as_ref(),
                 outside.clock.as_ref(),
@@ -120,9 +138,8 @@ pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) 
                 Ok(listed) => {
                     for seen in listed.items {
                         let namespace = listed.namespaces.get(seen.namespace as usize).filter(|ns| !ns.is_empty());
-                        let id =
-                            ItemId { resource: kind.clone(), namespace: namespace.cloned(), name: seen.name.into() };
-                        spans.insert(id, seen.span);
+                        let namespace = namespace.map(String::as_str);
+                        spans.insert(fingerprint_of(kind, namespace, &seen.name), seen.span);
                     }
                 }
                 Err(crate::backup::list::ListError::Spool(error)) => return Err(ObserveError::Spool(error)),
@@ -143,8 +160,12 @@ pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) 
 }
 
 impl Existing {
+    pub(crate) fn holds(&self, id: &ItemId) -> bool {
+        self.spans.contains_key(&fingerprint(id))
+    }
+
     pub(crate) fn read(&self, id: &ItemId) -> Option<Manifest> {
-        let span = self.spans.get(id)?;
+        let span = self.spans.get(&fingerprint(id))?;
         let mut body = vec![0; span.length as usize];
         std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut body, span.offset).ok()?;
         Manifest::from_slice(&body).ok()

@@ -26,7 +26,8 @@ use sha2::{Digest, Sha256};
 
 use super::RestoreJob;
 use super::gates::{services_up, webhooks};
-use super::observe::{Existing, ObserveError, Wanted, all_of, discover, existing};
+use super::identity::{Fingerprint, fingerprint};
+use super::observe::{Existing, ObserveError, Wanted, WantedKind, all_of, discover, existing};
 use super::open::OpenedBackup;
 use crate::backup::spool::{Span, SpoolWriter};
 use crate::ports::Outside;
@@ -97,10 +98,9 @@ pub(super) async fn plan(
     let choices: Vec<(u32, Arc<Choice>)> =
         selection.items.iter().map(|at| (*at, versions.of(&opened.items[*at as usize]))).collect();
     drop(versions);
-    let wanted = wanted(job, opened, &selection, &choices, &target);
     let folder = job.folder.join("existing");
     std::fs::create_dir_all(&folder).map_err(PlanError::Spool)?;
-    let existing = existing(outside, &wanted, &folder).await?;
+    let existing = existing(outside, &wanted(job, opened, &selection, &choices, &target), &folder).await?;
 
     let webhooks = webhooks(outside, &target).await;
     let services: BTreeSet<(String, String)> = webhooks.iter().map(|webhook| webhook.service.clone()).collect();
@@ -214,7 +214,7 @@ struct Preparing<'a> {
     resources: Vec<ApiResource>,
     numbers: BTreeMap<(String, String, String), u16>,
     /// Identities in the target that the plan has already.
-    planned: BTreeSet<[u8; 16]>,
+    planned: BTreeSet<Fingerprint>,
     spool: SpoolWriter,
     /// Of the item that is about to be planned.
     hooks: Vec<ExecAfter>,
@@ -254,7 +254,7 @@ impl Preparing<'_> {
         for (name, archived) in &selection.namespaces {
             let target = ItemId::cluster(kind.clone(), name);
             let item = archived.map_or_else(|| target.clone(), |at| self.opened.items[at as usize].id.clone());
-            if self.existing.spans.contains_key(&target) {
+            if self.existing.holds(&target) {
                 let reason = Reason::new("exists", "the namespace exists and is left as it is");
                 self.keep(item, target, &resource, Wave::Namespaces, Verdict::Keep, reason, Vec::new(), Vec::new());
                 continue;
@@ -536,24 +536,17 @@ fn wanted(
             continue;
         }
         let item = &opened.items[*at as usize];
-        let namespace = item.id.namespace.as_deref().map(|ns| mapped(job.request, ns).to_owned());
-        let entry = wanted.entry(resource.group_resource()).or_insert_with(|| (resource.clone(), BTreeSet::new()));
-        entry.1.insert((namespace, item.id.name.clone()));
+        let namespace = item.id.namespace.as_deref().map(|ns| mapped(job.request, ns));
+        let entry = wanted.entry(resource.group_resource()).or_insert_with(|| WantedKind::new(resource.clone()));
+        entry.add(namespace, &item.id.name);
     }
     let namespaces = GroupResource::new("namespaces", "");
     if let Some(resource) = target.preferred(&namespaces) {
-        let names = selection.namespaces.keys().map(|name| (None, name.clone())).collect();
-        wanted.insert(namespaces, (resource.clone(), names));
+        let mut all = WantedKind::new(resource.clone());
+        selection.namespaces.keys().for_each(|name| all.add(None, name));
+        wanted.insert(namespaces, all);
     }
     wanted
-}
-
-/// An identity in sixteen bytes: a set of them costs little, and no two identities share one.
-fn fingerprint(id: &ItemId) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(id.to_string()).into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
 }
 
 fn target_of(choice: &Choice) -> Option<&ApiResource> {

@@ -12,12 +12,13 @@ use plan::backup::facts::{Keep, Role, observe};
 
 use super::ItemVerdict;
 use super::act::Acted;
+use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use super::prepared::PlannedRestore;
 use crate::log::RunLog;
 use crate::ports::{Outside, Patience};
 use crate::progress::{Progress, Stage};
 
-type Names = BTreeSet<(Option<String>, String)>;
+type Left = BTreeSet<Fingerprint>;
 
 pub(super) async fn read_back(
     outside: &Outside,
@@ -66,22 +67,15 @@ async fn missing(
     resource: u16,
     items: &[u32],
 ) -> Result<Vec<u32>, PortError> {
-    let mut names = Names::new();
-    for at in items {
-        let target = &planned.file.items[*at as usize].target;
-        names.insert((target.namespace.clone(), target.name.clone()));
-    }
+    let all: Left = items.iter().map(|at| fingerprint(&planned.file.items[*at as usize].target)).collect();
     let api = &planned.resources[usize::from(resource)];
     let label = planned.file.request.name.as_str();
     let selector = format!("velero.io/restore-name={}", model::go_duration::valid_label_value(label));
     let mut attempts = 0;
     loop {
-        match remove_listed(outside, api, Some(selector.clone()), names.clone()).await {
+        match remove_listed(outside, api, Some(selector.clone()), all.clone()).await {
             Ok(left) => {
-                let gone = |at: &&u32| {
-                    let target = &planned.file.items[**at as usize].target;
-                    left.contains(&(target.namespace.clone(), target.name.clone()))
-                };
+                let gone = |at: &&u32| left.contains(&fingerprint(&planned.file.items[**at as usize].target));
                 return Ok(items.iter().filter(gone).copied().collect());
             }
             Err(error) => {
@@ -101,8 +95,9 @@ async fn remove_listed(
     outside: &Outside,
     resource: &model::ApiResource,
     selector: Option<String>,
-    mut names: Names,
-) -> Result<Names, PortError> {
+    mut left: Left,
+) -> Result<Left, PortError> {
+    let kind = resource.group_resource();
     let mut token = None;
     loop {
         let query = ListQuery {
@@ -118,14 +113,14 @@ async fn remove_listed(
             match event? {
                 ListEvent::Item(body) => {
                     if let Ok(seen) = observe(Role::Plain, Keep::default(), &body) {
-                        names.remove(&(seen.namespace, seen.name.into_string()));
+                        left.remove(&fingerprint_of(&kind, seen.namespace.as_deref(), &seen.name));
                     }
                 }
                 ListEvent::End { continue_token, .. } => token = continue_token.filter(|token| !token.is_empty()),
             }
         }
         if token.is_none() {
-            return Ok(names);
+            return Ok(left);
         }
     }
 }
