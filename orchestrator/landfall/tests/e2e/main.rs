@@ -11,3 +11,4 @@ mod migrate;
 mod old;
 mod options;
 mod support;
+mod velero;
