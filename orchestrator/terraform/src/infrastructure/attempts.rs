@@ -56,14 +56,21 @@ impl Attempts {
     pub(super) async fn take_turn(&self) -> Result<Turn, TerraformError> {
         create_private(&self.folder).await?;
         let path = self.folder.join("lock");
-        let file = std::fs::OpenOptions::new()
+        let mut file = std::fs::OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
             .map_err(TerraformError::io(format!("open {}", path.display())))?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| TerraformError::Busy { folder: self.folder.clone() })
+        // Who was killed while starting a child leaves the lock to that child until it is another program.
+        for _ in 0..100 {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(turn) => return Ok(turn),
+                Err((back, _)) => file = back,
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Err(TerraformError::Busy { folder: self.folder.clone() })
     }
 
     /// Every run, oldest first.
