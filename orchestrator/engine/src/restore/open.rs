@@ -40,6 +40,13 @@ pub struct OpenedBackup {
     pub bodies: SpoolReader,
 }
 
+impl OpenedBackup {
+    /// Lets go of what only planning needs, so that carrying out a plan of many items does not hold it too.
+    pub fn forget_items(&mut self) {
+        self.items = Vec::new();
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("invalid backup name")]

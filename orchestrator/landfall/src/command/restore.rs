@@ -213,13 +213,14 @@ async fn restore(args: RunArgs, context: &Context) -> Outcome {
     let resolved = resolve(&args.source, &args.place, context).await?;
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
-    let opened = open(&resolved, &bars).await?;
+    let mut opened = open(&resolved, &bars).await?;
     let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
     let planned = resolved.plan(&opened, &infra, args.dry_run && context.printer.is_for_programs(), &bars).await?;
     let blocked = args.stop_when_blocked && planned.file.counts().blocked > 0;
     if args.dry_run || blocked || !infra.stops(&planned.file).is_empty() {
         return show_plan(&planned, &infra, &[], context);
     }
+    opened.forget_items();
     resolved.act(&opened, &infra, planned, &bars, context).await
 }
 
@@ -232,13 +233,14 @@ async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
     let resolved = resolve_with(saved.request.clone(), spec, settings, wanted, &args.place, context).await?;
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
-    let opened = open(&resolved, &bars).await?;
+    let mut opened = open(&resolved, &bars).await?;
     let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
     let planned = resolved.plan(&opened, &infra, true, &bars).await?;
     engine::restore::same_plan(&saved, &planned.file)?;
     if !infra.stops(&planned.file).is_empty() {
         return show_plan(&planned, &infra, &[], context);
     }
+    opened.forget_items();
     resolved.act(&opened, &infra, planned, &bars, context).await
 }
 
