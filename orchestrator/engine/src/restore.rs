@@ -136,10 +136,7 @@ pub async fn act(
     if let Some(limit) = job.wait_available {
         after::wait_available(outside, &planned, &mut acted, limit, &log, progress).await;
     }
-    let mut outcome = record::record(outside, job, opened, &planned, acted, &log, started).await;
-    outcome.hooks_attempted = hooks.attempted;
-    outcome.hooks_failed = hooks.failed;
-    outcome
+    record::record(outside, job, opened, &planned, acted, hooks, &log, started).await
 }
 
 /// Whether a plan made now is the plan that was saved; the first differences in words when it is not.

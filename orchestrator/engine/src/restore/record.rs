@@ -16,6 +16,7 @@ use model::{Decision, Verdict, chain};
 use serde_json::{Value, json};
 
 use super::act::Acted;
+use super::after::HookCount;
 use super::prepared::PlannedRestore;
 use super::{ItemOutcome, ItemVerdict, OpenedBackup, RestoreJob, RestoreOutcome};
 use crate::bucket::RestoreKeys;
@@ -24,12 +25,14 @@ use crate::ports::{Outside, Patience, retrying};
 
 const EXCEPTIONS: usize = 1000;
 
+#[expect(clippy::too_many_arguments, reason = "everything that happened, once")]
 pub(super) async fn record(
     outside: &Outside,
     job: &RestoreJob<'_>,
     opened: &OpenedBackup,
     planned: &PlannedRestore,
     acted: Acted,
+    hooks: HookCount,
     log: &RunLog,
     started: Timestamp,
 ) -> RestoreOutcome {
@@ -77,8 +80,8 @@ pub(super) async fn record(
         started,
         completed,
         writes: acted.writes,
-        hooks_attempted: 0,
-        hooks_failed: 0,
+        hooks_attempted: hooks.attempted,
+        hooks_failed: hooks.failed,
         recorded: None,
     };
     match upload(outside, job, opened, planned, log, &tally.list, &outcome).await {
@@ -180,12 +183,16 @@ fn status(outcome: &RestoreOutcome) -> Value {
     let count = |verdict| outcome.counts.get(&verdict).copied().unwrap_or(0);
     let restored = count(ItemVerdict::Created) + count(ItemVerdict::Updated) + count(ItemVerdict::Unchanged);
     let total: usize = outcome.counts.values().sum();
-    json!({
+    let mut status = json!({
         "phase": outcome.phase,
         "startTimestamp": time(outcome.started),
         "completionTimestamp": time(outcome.completed),
         "progress": {"totalItems": total, "itemsRestored": restored},
         "warnings": outcome.warnings,
         "errors": outcome.errors,
-    })
+    });
+    if outcome.hooks_attempted > 0 {
+        status["hookStatus"] = json!({"hooksAttempted": outcome.hooks_attempted, "hooksFailed": outcome.hooks_failed});
+    }
+    status
 }
