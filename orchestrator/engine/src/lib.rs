@@ -16,6 +16,7 @@
 pub mod backup;
 pub mod bucket;
 pub mod drill;
+mod exec;
 pub mod log;
 pub mod ports;
 pub mod progress;

@@ -60,8 +60,9 @@ pub(crate) async fn store(
     let mut count = HookCount::default();
     let done = Arc::new(AtomicU64::new(0));
     for segment in &plan.segments {
-        let stopped = hooks::run(outside, &segment.before, log, &mut count).await;
+        let stopped = hooks::before(outside, &segment.before, log, &mut count).await;
         let (next, listed) = tokio::task::block_in_place(|| {
+            let stopped = &stopped;
             let mut segment_writer = SegmentWriter { observation, job, log, outside, done: &done, progress, stopped };
             segment_writer.write(writer, &segment.items)
         })?;
@@ -69,7 +70,11 @@ pub(crate) async fn store(
         for (kind, names) in listed {
             resources.entry(kind).or_default().extend(names);
         }
-        hooks::run(outside, &segment.after, log, &mut count).await;
+        if !segment.before.is_empty() || !segment.after.is_empty() {
+            let stored = segment.items.len().saturating_sub(stopped.len());
+            log.info(outside.clock.now(), &format!("a block with hooks: {stored} of {} stored", segment.items.len()));
+        }
+        hooks::after(outside, &segment.after, &stopped, log, &mut count).await;
     }
     let stats = tokio::task::block_in_place(|| {
         let (mut out, stats) = writer.finish()?;
@@ -90,7 +95,7 @@ struct SegmentWriter<'a> {
     outside: &'a Outside,
     done: &'a AtomicU64,
     progress: &'a dyn Progress,
-    stopped: Vec<ItemId>,
+    stopped: &'a [ItemId],
 }
 
 type Names = BTreeMap<String, Vec<String>>;

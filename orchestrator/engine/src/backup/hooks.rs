@@ -1,12 +1,13 @@
 //! Runs the commands that planning chose, in their containers.
 //!
-//! Which commands, where and in which order is decided; here they run, and what they did is counted.
+//! Which commands, where and in which order is decided; here they run, and what they did is counted. As Velero counts:
+//! what was not run because a command before it failed has been attempted, and has not failed.
 
-use ::ports::cluster::{ExecExit, ExecRequest};
-use model::chain;
+use model::ItemId;
 use model::request::OnError;
 use plan::backup::HookCall;
 
+use crate::exec;
 use crate::log::RunLog;
 use crate::ports::Outside;
 
@@ -16,45 +17,48 @@ pub(crate) struct HookCount {
     pub(crate) failed: usize,
 }
 
-/// Runs commands one after another. Returns the pods that must not be stored, because a command of theirs failed and
-/// asked for that.
-pub(crate) async fn run(
+/// Runs the commands before a block, one after another. Returns the pods that must not be stored, because a command of
+/// theirs failed and asked for that.
+pub(crate) async fn before(outside: &Outside, calls: &[HookCall], log: &RunLog, count: &mut HookCount) -> Vec<ItemId> {
+    run(outside, calls, "before", log, count).await
+}
+
+/// Runs the commands after a block, but none of the pods that were stopped before it.
+pub(crate) async fn after(
     outside: &Outside,
     calls: &[HookCall],
+    stopped: &[ItemId],
     log: &RunLog,
     count: &mut HookCount,
-) -> Vec<model::ItemId> {
+) {
+    let (left_out, calls): (Vec<HookCall>, Vec<HookCall>) =
+        calls.iter().cloned().partition(|call| stopped.contains(&call.pod));
+    for call in left_out {
+        let message = format!("{} is not run: a hook before {} failed", described(&call, "after"), call.pod);
+        log.info(outside.clock.now(), &message);
+    }
+    run(outside, &calls, "after", log, count).await;
+}
+
+async fn run(outside: &Outside, calls: &[HookCall], when: &str, log: &RunLog, count: &mut HookCount) -> Vec<ItemId> {
     let mut stopped = Vec::new();
     for call in calls {
         count.attempted += 1;
+        let what = described(call, when);
         if stopped.contains(&call.pod) {
-            count.failed += 1;
+            log.info(outside.clock.now(), &format!("{what} is not run: one before it failed"));
             continue;
         }
-        let request = ExecRequest {
-            namespace: call.pod.namespace.clone().unwrap_or_default(),
-            pod: call.pod.name.clone(),
-            container: call.hook.container.clone(),
-            command: call.hook.command.clone(),
-            timeout: call.hook.timeout,
-        };
-        let words = call.hook.command.join(" ");
-        let why = match outside.cluster.exec(&request).await {
-            Ok(outcome) => match outcome.exit {
-                ExecExit::Code(0) => None,
-                ExecExit::Code(code) => Some(format!("ended with {code}: {}", outcome.stderr.trim())),
-                ExecExit::TimedOut => Some(format!("did not end within {:?}", call.hook.timeout)),
-                ExecExit::Failed(why) => Some(why),
-            },
-            Err(error) => Some(chain(&error)),
-        };
-        let now = outside.clock.now();
-        match why {
-            None => log.info(now, &format!("hook {} ran {words:?} in {}", call.source, call.pod)),
-            Some(why) => {
+        if call.ended {
+            log.info(outside.clock.now(), &format!("{what} is not run: {} has ended", call.pod));
+            continue;
+        }
+        match exec::run(outside, &call.pod, &call.hook).await {
+            Ok(printed) => log.info(outside.clock.now(), &format!("{what} ran in {}{printed}", call.pod)),
+            Err(why) => {
                 count.failed += 1;
-                let message = format!("hook {} {words:?} in container {}: {why}", call.source, call.hook.container);
-                log.error(now, Some(&call.pod), &message);
+                log.error(outside.clock.now(), Some(&call.pod), &format!("{what}: {why}"));
+                // Velero: internal/hook/item_hook_handler.go; only an explicit `Fail` stops.
                 if call.hook.on_error == OnError::Fail {
                     stopped.push(call.pod.clone());
                 }
@@ -62,4 +66,9 @@ pub(crate) async fn run(
         }
     }
     stopped
+}
+
+fn described(call: &HookCall, when: &str) -> String {
+    let words = call.hook.command.join(" ");
+    format!("hook {} {when} the block, {words:?} in container {}", call.source, call.hook.container)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ::ports::cluster::{ExecExit, ExecRequest, ObjectRef};
+use ::ports::cluster::ObjectRef;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::ItemVerdict;
 use super::act::Acted;
 use super::prepared::PlannedRestore;
+use crate::exec;
 use crate::log::RunLog;
 use crate::ports::Outside;
 use crate::progress::{Progress, Stage};
@@ -25,7 +26,7 @@ use crate::progress::{Progress, Stage};
 /// Pods whose commands run at a time.
 const AT_ONCE: usize = 8;
 const POLL: Duration = Duration::from_millis(500);
-/// How long a hook without a limit of its own waits for its container.
+/// How long a command without a limit of its own waits for its container.
 const LONGEST_WAIT: Duration = Duration::from_secs(4 * 3600);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,6 +73,10 @@ pub(super) async fn run_hooks(
     total
 }
 
+/// Runs the commands of one pod, each container's in order as soon as that container is up.
+///
+/// Velero: internal/hook/wait_exec_hook_handler.go. The pod is watched for as long as its most patient command waits. A
+/// command whose own wait is over by then has failed, and runs nevertheless unless it says `Fail`.
 async fn pod_hooks(
     outside: &Outside,
     resource: &model::ApiResource,
@@ -79,87 +84,133 @@ async fn pod_hooks(
     hooks: &[ExecAfter],
     log: &RunLog,
 ) -> HookCount {
-    let mut count = HookCount::default();
-    let mut stopped = false;
-    for after in hooks {
-        count.attempted += 1;
-        let words = after.hook.command.join(" ");
-        let failure = if stopped {
-            Some("an earlier command of this pod failed".to_owned())
-        } else {
-            match container_runs(outside, resource, pod, after).await {
-                Ok(()) => exec(outside, pod, after).await,
-                Err(why) => Some(why),
-            }
-        };
-        let now = outside.clock.now();
-        match failure {
-            None => log.info(now, &format!("hook {} ran {words:?} in {pod}", after.source)),
-            Some(why) => {
-                count.failed += 1;
-                log.error(now, Some(pod), &format!("hook {} {words:?}: {why}", after.source));
-                stopped |= after.hook.on_error == OnError::Fail;
-            }
-        }
-    }
-    count
-}
-
-async fn container_runs(
-    outside: &Outside,
-    resource: &model::ApiResource,
-    pod: &ItemId,
-    after: &ExecAfter,
-) -> Result<(), String> {
+    let mut run = PodRun { outside, pod, log, begin: outside.clock.now(), failed: 0 };
+    let mut waiting: Vec<&ExecAfter> = hooks.iter().collect();
+    let limit = longest_wait(hooks);
     let object = ObjectRef { resource, namespace: pod.namespace.as_deref(), name: &pod.name };
-    let begin = outside.clock.now();
-    let limit = after.wait.unwrap_or(LONGEST_WAIT);
-    loop {
+    let why = loop {
         match outside.cluster.get(&object).await {
-            Ok(body) => {
-                let pod = Manifest::from_slice(&body).map_err(|error| chain(&error))?;
-                if matches!(pod.get_str("/status/phase"), Some("Succeeded" | "Failed")) {
-                    return Err("the pod ended before the command could run".to_owned());
+            Ok(body) => match Manifest::from_slice(&body) {
+                Ok(found) if matches!(found.get_str("/status/phase"), Some("Succeeded" | "Failed")) => {
+                    break Some("the pod ended before the command could run".to_owned());
                 }
-                if is_up(&pod, &after.hook.container, after.ready) {
-                    return Ok(());
-                }
-            }
-            Err(error) if error.is_not_found() => return Err("the pod is gone".to_owned()),
-            Err(error) if !error.is_retryable() => return Err(chain(&error)),
+                Ok(found) => match run.what_can(&found, hooks, waiting).await {
+                    Ok(rest) => waiting = rest,
+                    Err(rest) => {
+                        waiting = rest;
+                        break Some("a command of this pod failed before it".to_owned());
+                    }
+                },
+                Err(error) => break Some(chain(&error)),
+            },
+            Err(error) if error.is_not_found() => break Some("the pod is gone".to_owned()),
+            Err(error) if !error.is_retryable() => break Some(chain(&error)),
             Err(_) => {}
         }
-        if elapsed(begin, outside.clock.now()) >= limit {
-            let state = if after.ready { "ready" } else { "running" };
-            return Err(format!("container {} was not {state} within {limit:?}", after.hook.container));
+        if waiting.is_empty() || elapsed(run.begin, outside.clock.now()) >= limit {
+            break None;
         }
         outside.clock.sleep(POLL).await;
+    };
+    for after in waiting {
+        let state = if is_ready_wanted(hooks, after) { "ready" } else { "running" };
+        let late = || format!("the container was not {state} within {limit:?}");
+        run.fail(after, &why.clone().unwrap_or_else(late));
     }
+    HookCount { attempted: hooks.len(), failed: run.failed }
+}
+
+/// The commands of one pod as they run.
+struct PodRun<'a> {
+    outside: &'a Outside,
+    pod: &'a ItemId,
+    log: &'a RunLog,
+    begin: Timestamp,
+    failed: usize,
+}
+
+impl PodRun<'_> {
+    /// Runs what can run now. Gives back what still waits; as an error when nothing more may run.
+    async fn what_can<'h>(
+        &mut self,
+        found: &Manifest,
+        hooks: &[ExecAfter],
+        waiting: Vec<&'h ExecAfter>,
+    ) -> Result<Vec<&'h ExecAfter>, Vec<&'h ExecAfter>> {
+        let mut rest = Vec::new();
+        let mut stopped = false;
+        for after in waiting {
+            let container = &after.hook.container;
+            if stopped {
+                rest.push(after);
+            } else if !has_container(found, container) {
+                // It never comes up, so nobody waits for it.
+                self.fail(after, "the pod has no such container");
+            } else if is_up(found, container, is_ready_wanted(hooks, after)) {
+                stopped = !self.run(after).await && after.hook.on_error == OnError::Fail;
+            } else {
+                rest.push(after);
+            }
+        }
+        if stopped { Err(rest) } else { Ok(rest) }
+    }
+
+    /// Whether all went well.
+    async fn run(&mut self, after: &ExecAfter) -> bool {
+        let waited = elapsed(self.begin, self.outside.clock.now());
+        let late = after.wait.filter(|wait| waited > *wait);
+        if let Some(wait) = late {
+            self.fail(after, &format!("the container was not up within {wait:?}"));
+            if after.hook.on_error == OnError::Fail {
+                return false;
+            }
+        }
+        match exec::run(self.outside, self.pod, &after.hook).await {
+            Ok(printed) => {
+                let message = format!("{} ran in {}{printed}", described(after), self.pod);
+                self.log.info(self.outside.clock.now(), &message);
+                late.is_none()
+            }
+            Err(why) => {
+                // One command fails once, however much is wrong with it.
+                self.failed -= usize::from(late.is_some());
+                self.fail(after, &why);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, after: &ExecAfter, why: &str) {
+        self.failed += 1;
+        self.log.error(self.outside.clock.now(), Some(self.pod), &format!("{}: {why}", described(after)));
+    }
+}
+
+fn described(after: &ExecAfter) -> String {
+    let words = after.hook.command.join(" ");
+    format!("hook {} {words:?} in container {}", after.source, after.hook.container)
+}
+
+/// As long as the most patient one; one that says nothing waits as long as the restore does.
+fn longest_wait(hooks: &[ExecAfter]) -> Duration {
+    let waits: Option<Vec<Duration>> = hooks.iter().map(|after| after.wait).collect();
+    waits.and_then(|waits| waits.into_iter().max()).unwrap_or(LONGEST_WAIT)
+}
+
+/// A container's commands wait until it is ready when one of them does.
+fn is_ready_wanted(hooks: &[ExecAfter], after: &ExecAfter) -> bool {
+    hooks.iter().any(|other| other.ready && other.hook.container == after.hook.container)
+}
+
+fn has_container(pod: &Manifest, name: &str) -> bool {
+    let containers = pod.get("/spec/containers").and_then(Value::as_array);
+    containers.into_iter().flatten().any(|container| container["name"] == name)
 }
 
 fn is_up(pod: &Manifest, container: &str, ready: bool) -> bool {
     let statuses = pod.get("/status/containerStatuses").and_then(Value::as_array);
     let found = statuses.into_iter().flatten().find(|status| status["name"] == container);
     found.is_some_and(|status| status.pointer("/state/running").is_some() && (!ready || status["ready"] == true))
-}
-
-async fn exec(outside: &Outside, pod: &ItemId, after: &ExecAfter) -> Option<String> {
-    let request = ExecRequest {
-        namespace: pod.namespace.clone().unwrap_or_default(),
-        pod: pod.name.clone(),
-        container: after.hook.container.clone(),
-        command: after.hook.command.clone(),
-        timeout: after.hook.timeout,
-    };
-    match outside.cluster.exec(&request).await {
-        Ok(outcome) => match outcome.exit {
-            ExecExit::Code(0) => None,
-            ExecExit::Code(code) => Some(format!("ended with {code}: {}", outcome.stderr.trim())),
-            ExecExit::TimedOut => Some(format!("did not end within {:?}", after.hook.timeout)),
-            ExecExit::Failed(why) => Some(why),
-        },
-        Err(error) => Some(chain(&error)),
-    }
 }
 
 /// Waits until what was restored is available; what is not by then becomes a failure that says what it lacks.

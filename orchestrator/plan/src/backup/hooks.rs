@@ -19,6 +19,8 @@ pub struct HookCall {
     /// Where it is written: `annotation`, or the hook's name in the request.
     pub source: String,
     pub hook: ExecHook,
+    /// The pod has ended: nothing can be run in it, and that is no failure.
+    pub ended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,10 +36,7 @@ pub fn pod_hooks(item: &ItemFact, table: &FactTable, requested: &[BackupHooks]) 
     let mut out = PodHooks::default();
     let Some(more) = item.more.as_deref() else { return out };
     let Some(pod) = more.pod.as_ref() else { return out };
-    // Nothing can be run in a pod that has ended, and that is no failure.
-    if pod.phase == "Succeeded" || pod.phase == "Failed" {
-        return out;
-    }
+    let ended = pod.phase == "Succeeded" || pod.phase == "Failed";
     let id = table.id_of(item);
     let first = pod.containers.first().map(String::as_str).unwrap_or_default();
     let call = |source: &str, hook: &ExecHook| {
@@ -48,7 +47,7 @@ pub fn pod_hooks(item: &ItemFact, table: &FactTable, requested: &[BackupHooks]) 
         if hook.timeout.is_zero() {
             hook.timeout = DEFAULT_TIMEOUT;
         }
-        HookCall { pod: id.clone(), source: source.to_owned(), hook }
+        HookCall { pod: id.clone(), source: source.to_owned(), hook, ended }
     };
     let annotations = &more.hook_annotations;
     let mut annotated = |prefixes: &[&str]| match annotation_hook(annotations, prefixes) {
