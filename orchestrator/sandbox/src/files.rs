@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::SandboxError;
@@ -73,7 +73,19 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 
 /// A file lock. The kernel releases it when its holder dies, so that a lock is never stale.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Removes the file. Whoever has opened it and waits finds out that it is no lock any more.
+    pub(crate) fn remove(self, path: &Path) -> Result<(), SandboxError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(SandboxError::file("remove", path, error))
+            }
+            _ => Ok(drop(self.file)),
+        }
+    }
 }
 
 pub(crate) enum LockAttempt {
@@ -88,10 +100,12 @@ pub(crate) fn try_lock(path: &Path) -> Result<LockAttempt, SandboxError> {
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fail)?;
     match file.try_lock() {
+        // A file that was removed in the meantime locks nothing: the next one to come makes another.
+        Ok(()) if !is_at(&file, path).map_err(fail)? => try_lock(path),
         Ok(()) => {
             // Who holds it is a courtesy; a full disk must not keep anybody from cleaning up.
             let _ = file.set_len(0).and_then(|()| write!(file, "process {}", std::process::id()));
-            Ok(LockAttempt::Taken(Lock { _file: file }))
+            Ok(LockAttempt::Taken(Lock { file }))
         }
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
@@ -99,6 +113,16 @@ pub(crate) fn try_lock(path: &Path) -> Result<LockAttempt, SandboxError> {
             Ok(LockAttempt::HeldBy(if holder.is_empty() { "another process".to_owned() } else { holder }))
         }
         Err(TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
+/// Whether an open file is the one that the path names.
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((open.dev(), open.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -136,7 +160,23 @@ mod tests {
         assert!(!is_locked(&path).unwrap(), "somebody who looks was taken for a holder");
         drop(looking);
         assert!(!is_locked(&folder.path().join("none")).unwrap());
+        let LockAttempt::Taken(held) = try_lock(&path).unwrap() else { panic!("it was free") };
+        held.remove(&path).unwrap();
+        assert!(!path.exists());
         assert!(matches!(try_lock(&path).unwrap(), LockAttempt::Taken(_)));
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let LockAttempt::Taken(held) = try_lock(&path).unwrap() else { panic!("it was free") };
+        let waiting = File::open(&path).unwrap();
+        held.remove(&path).unwrap();
+        assert!(!is_at(&waiting, &path).unwrap());
+        fs::write(&path, "").unwrap();
+        assert!(!is_at(&waiting, &path).unwrap(), "another file of that name");
+        assert!(is_at(&File::open(&path).unwrap(), &path).unwrap());
     }
 
     #[test]

@@ -225,6 +225,33 @@ pub async fn down(settings: &Settings, name: &SandboxName, progress: &dyn Progre
     Ok(if existed || processes > 0 { Down::Ended { processes } } else { Down::Nothing })
 }
 
+/// Ends a sandbox and removes everything of it, its logs and the file that its name is locked by included. The logs
+/// move to `logs` when somebody wants to keep them.
+pub async fn purge(
+    settings: &Settings,
+    name: &SandboxName,
+    logs: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<Down, SandboxError> {
+    // Taken also when no folder is left: a clean-up that was killed may have come so far.
+    if folder(settings, name)?.is_none() && !lock_file(settings, name).exists() {
+        return Ok(Down::Nothing);
+    }
+    let lock = lock(settings, name, progress).await?;
+    let mut found = Down::Nothing;
+    if let Some(folder) = folder(settings, name)? {
+        progress.report(Event::Stopping { name: name.to_string() });
+        let processes = clean::clean(settings, &folder, name).await?;
+        if let Some(logs) = logs {
+            clean::move_logs(&folder, logs)?;
+        }
+        files::remove_folder(&folder)?;
+        found = Down::Ended { processes };
+    }
+    lock.remove(&lock_file(settings, name))?;
+    Ok(found)
+}
+
 /// Every sandbox of which there is more than logs, by name.
 pub fn list(settings: &Settings) -> Result<Vec<Status>, SandboxError> {
     let root = settings.sandboxes();

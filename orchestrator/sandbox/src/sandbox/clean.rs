@@ -68,3 +68,25 @@ fn remove_files(folder: &Path) -> Result<(), SandboxError> {
     }
     Ok(())
 }
+
+/// Moves what the sandbox has logged into another folder, also one on another disk.
+pub(super) fn move_logs(folder: &Path, to: &Path) -> Result<(), SandboxError> {
+    for name in ["logs.previous", "logs"] {
+        let from = folder.join(name);
+        let entries = match std::fs::read_dir(&from) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(SandboxError::file("read", from, error)),
+        };
+        let to = if name == "logs" { to.to_owned() } else { to.join("previous") };
+        files::make_folder(&to)?;
+        for entry in entries {
+            let entry = entry.map_err(|source| SandboxError::file("read", &from, source))?;
+            let (path, target) = (entry.path(), to.join(entry.file_name()));
+            if std::fs::rename(&path, &target).is_err() {
+                std::fs::copy(&path, &target).map_err(|source| SandboxError::file("write", &target, source))?;
+            }
+        }
+    }
+    Ok(())
+}

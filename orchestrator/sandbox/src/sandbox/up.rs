@@ -52,6 +52,8 @@ pub(super) async fn up(
     }
     let tools = component::obtain_for(settings, &components(request)?, progress, Some(&folder)).await?;
     let _lock = lock(settings, &request.name, progress).await?;
+    // Somebody may have removed it while nobody held the lock.
+    files::make_folder(&folder)?;
     if let Some(running) = running(&folder, request, progress).await? {
         return Ok(running);
     }

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sandbox::{SandboxName, Silent, State, UpRequest, down, status};
+use testkit::Moments;
 
 use crate::support::{Bench, Owner, get};
 
@@ -37,12 +38,11 @@ async fn an_owner_killed_at_any_time_leaves_nothing() {
     let whole = began.elapsed();
     check_nothing_is_left(&bench, "measured").await;
     // Fractions of a whole run, so that a slower machine is killed at the same points.
-    const POINTS: u32 = 12;
-    for point in 0..POINTS {
+    for point in Moments::of("sandbox owner").fractions(6, 20) {
         let mut owner = Owner::start(&bench, "a", 1);
-        std::thread::sleep(whole * point / POINTS);
+        std::thread::sleep(whole.mul_f64(point));
         owner.kill();
-        check_nothing_is_left(&bench, &format!("killed at {point}/{POINTS}")).await;
+        check_nothing_is_left(&bench, &format!("killed at {point:.3} of a run")).await;
     }
     works_again(&bench, 1).await;
 }

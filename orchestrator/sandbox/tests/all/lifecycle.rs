@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use sandbox::ports::{FreePorts, PortSource};
-use sandbox::{Down, Event, Release, Sandbox, SandboxError, SandboxName, Silent, State, UpRequest, down, list, status};
+use sandbox::{
+    Down, Event, Release, Sandbox, SandboxError, SandboxName, Silent, State, UpRequest, down, list, purge, status,
+};
 
 use crate::support::{Bench, get, until};
 
@@ -47,6 +49,30 @@ async fn up_twice_is_one_sandbox_and_something_else_of_the_same_name_is_refused(
     assert_eq!(status(&bench.settings, &name).unwrap().state, State::Running, "the refusal must not end it");
     first.down(&bench.settings, &Silent).await.unwrap();
     assert!(matches!(down(&bench.settings, &name, &Silent).await.unwrap(), Down::Nothing));
+}
+
+#[tokio::test]
+async fn purge_leaves_nothing_but_the_logs_that_somebody_wants() {
+    let bench = Bench::new();
+    let name = SandboxName::parse("a").unwrap();
+    let sandboxes = bench.settings.state.join("sandboxes");
+    let left = || -> Vec<_> {
+        let all = [sandboxes.clone(), sandboxes.join(".locks")];
+        let entries = all.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+        entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != ".locks").collect()
+    };
+    assert_eq!(purge(&bench.settings, &name, None, &Silent).await.unwrap(), Down::Nothing);
+    bench.up(&bench.request("a")).await.detach().unwrap();
+    let logs = bench.folder.path().join("kept/a");
+    assert!(matches!(purge(&bench.settings, &name, Some(&logs), &Silent).await.unwrap(), Down::Ended { .. }));
+    assert!(logs.join("kube-apiserver.log").exists());
+    assert_eq!((left(), bench.processes()), (vec![], vec![]));
+    // Also what an ordinary end left, and where a purge that was killed stopped.
+    bench.up(&bench.request("a")).await.down(&bench.settings, &Silent).await.unwrap();
+    assert_eq!(left(), ["a", "a"]);
+    std::fs::remove_dir_all(sandboxes.join("a")).unwrap();
+    assert_eq!(purge(&bench.settings, &name, None, &Silent).await.unwrap(), Down::Nothing);
+    assert_eq!(left(), [""; 0]);
 }
 
 #[tokio::test]
