@@ -1,5 +1,7 @@
 //! `landfall sandbox`: up, down, list, kubeconfig.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use sandbox::sandbox::RealNode;
 use sandbox::{Down, Release, Sandbox, SandboxName, State, UpRequest};
@@ -18,7 +20,7 @@ pub(crate) enum SandboxCommand {
     ///
     /// Example: landfall sandbox up source --kubernetes 1.24 --nodes 3 --detach
     Up(UpArgs),
-    /// Stop a sandbox and remove everything that is left of it.
+    /// Stop a sandbox and remove everything that is left of it but its logs.
     ///
     /// Example: landfall sandbox down source
     Down(DownArgs),
@@ -64,6 +66,12 @@ pub(crate) struct DownArgs {
     /// Every sandbox.
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// Remove the logs too: nothing is left on the disk.
+    #[arg(long)]
+    purge: bool,
+    /// Before they are removed, move the logs of each into a folder of its name in this one.
+    #[arg(long, value_name = "DIR", requires = "purge")]
+    keep_logs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -146,7 +154,14 @@ async fn down(args: DownArgs, context: &Context) -> Outcome {
     };
     let news = SandboxNews::new(context.printer);
     for name in names {
-        match sandbox::down(&settings, &name, &news).await? {
+        let down = match args.purge {
+            true => {
+                let logs = args.keep_logs.as_ref().map(|folder| folder.join(name.as_str()));
+                sandbox::purge(&settings, &name, logs.as_deref(), &news).await?
+            }
+            false => sandbox::down(&settings, &name, &news).await?,
+        };
+        match down {
             Down::Nothing => context.printer.say(&format!("there is no sandbox {name}")),
             Down::Ended { processes } => {
                 context.printer.say(&format!("sandbox {name} is gone ({processes} processes)"))
