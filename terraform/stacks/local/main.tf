@@ -14,11 +14,12 @@ locals {
 }
 
 resource "terraform_data" "sandbox_teardown" {
-  # Changed in place: a binary that moved. Replaced: whatever makes it another cluster, so that the
-  # old one is taken down under its own name.
+  # Changed in place: a binary that moved, another place for logs. Replaced: whatever makes it another
+  # cluster, so that the old one is taken down under its own name.
   input = {
     landfall = var.landfall
     name     = var.name
+    logs     = var.logs_folder
   }
   triggers_replace = {
     name       = var.name
@@ -35,6 +36,7 @@ resource "terraform_data" "sandbox_teardown" {
       SCRIPT          = "${path.module}/scripts/sandbox-down.sh"
       LANDFALL_BINARY = self.input.landfall
       SANDBOX_NAME    = self.input.name
+      LOGS_FOLDER     = self.input.logs
     }
   }
 }

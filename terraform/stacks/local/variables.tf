@@ -57,6 +57,13 @@ variable "landfall" {
   }
 }
 
+variable "logs_folder" {
+  description = "Folder in which destroy keeps the sandbox's logs, in a folder of its name; empty to remove them with the sandbox."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "bucket_folder" {
   description = "Folder on disk that stands for the backup bucket."
   type        = string
