@@ -30,8 +30,8 @@ pub struct StackRequest {
     pub workspace: Option<String>,
     /// Values of the stack's variables. They may be secret: `Debug` shows their names only.
     pub variables: BTreeMap<String, Value>,
-    /// Where the stack's state is kept, when its own description leaves that open.
-    pub state_location: BTreeMap<String, String>,
+    /// Where the stack's state is kept, when its own description leaves that open: the settings of its backend.
+    pub state_location: BTreeMap<String, Value>,
     /// Addresses that may be deleted or replaced although they hold data. A prefix covers what is below it.
     pub allow: BTreeSet<String>,
     /// A finished run under the same token does not count: the work is planned again. For a person who repeats a

@@ -224,6 +224,7 @@ impl Saga {
         let at = record.at;
         let event = &record.event;
         transition::allowed(&self.phase, event)?;
+        self.may_answer(event)?;
         match event.step() {
             Some(id) => {
                 let state = self.steps.get_mut(id).ok_or_else(|| IllegalEvent::unknown_step(id))?;
@@ -254,6 +255,16 @@ impl Saga {
         }
         self.records = record.number;
         Ok(())
+    }
+
+    /// An answer counts when it comes from somebody who was asked.
+    fn may_answer(&self, event: &Event) -> Result<(), IllegalEvent> {
+        let (Event::Approved { step, by, .. } | Event::Rejected { step, by, .. }) = event else { return Ok(()) };
+        let approvers = self.scenario.step(step).map(|step| self.approvers(step)).unwrap_or_default();
+        if approvers.is_empty() || approvers.contains(by) {
+            return Ok(());
+        }
+        Err(IllegalEvent::not_asked(step, by, &approvers))
     }
 
     pub fn scenario(&self) -> &Scenario {

@@ -45,6 +45,8 @@ pub struct Past {
     pub tick: Timestamp,
     pub ended: Option<Timestamp>,
     pub verdict: Option<Verdict>,
+    /// Something that it built is still there.
+    pub kept: bool,
 }
 
 /// What to do now.
@@ -52,8 +54,10 @@ pub struct Past {
 pub struct Decision {
     /// Start one drill for each of these ticks.
     pub start: Vec<Timestamp>,
-    /// Cancel these unfinished drills first: they are replaced.
+    /// Cancel these unfinished drills: they are replaced.
     pub cancel: Vec<String>,
+    /// Ticks that are started as soon as what they replace has ended.
+    pub held: Vec<Timestamp>,
     /// Ticks for which nothing is started, with the reason.
     pub skipped: Vec<(Timestamp, String)>,
     /// Records of finished drills beyond the history limits, oldest first.
@@ -105,7 +109,7 @@ pub fn due(schedule: &Schedule, zone: &TimeZone, past: &[Past], since: Timestamp
         }
     }
     let (tick, start) = *latest;
-    let on_time = start.checked_add(ON_TIME.0).is_ok_and(|limit| now <= limit);
+    let on_time = free_since(schedule, past, start).checked_add(ON_TIME.0).map_or(true, |limit| now <= limit);
     match schedule.missed {
         _ if on_time => decision.start.push(tick),
         Missed::Skip => decision.skipped.push((tick, "missed: nobody was there to start it".to_owned())),
@@ -128,12 +132,19 @@ pub fn due(schedule: &Schedule, zone: &TimeZone, past: &[Past], since: Timestamp
             }
         }
         (Concurrency::Replace, Some(_)) => {
-            decision.cancel = unfinished.iter().map(|drill| drill.drill.clone()).collect();
             let last = decision.start.pop();
+            if last.is_some() {
+                decision.cancel = unfinished.iter().map(|drill| drill.drill.clone()).collect();
+            }
             for tick in decision.start.drain(..) {
                 decision.skipped.push((tick, "replaced by a later one".to_owned()));
             }
-            decision.start.extend(last);
+            // The old one's undoing and the new one's building must not meet.
+            if let Some(tick) = last {
+                decision.held.push(tick);
+                let again = now.checked_add(LOOK_AGAIN.0).unwrap_or(now);
+                decision.wake_at = Some(decision.wake_at.map_or(again, |at| at.min(again)));
+            }
         }
     }
     decision
@@ -160,6 +171,18 @@ pub fn freshness(limit: Period, passes: impl IntoIterator<Item = Timestamp>, now
 /// A start this late is still on time: whoever wakes the schedule does not do so to the second.
 const ON_TIME: Period = Period::minutes(1);
 
+/// How soon to look again whether what is replaced has ended.
+const LOOK_AGAIN: Period = Period::seconds(5);
+
+/// From when on a drill could start: one that replaces another had to wait for it to be undone.
+fn free_since(schedule: &Schedule, past: &[Past], start: Timestamp) -> Timestamp {
+    if schedule.concurrency != Concurrency::Replace {
+        return start;
+    }
+    let unfinished = past.iter().filter(|drill| drill.ended.is_none()).map(|_| Timestamp::MAX);
+    past.iter().filter_map(|drill| drill.ended).chain(unfinished).max().map_or(start, |free| free.max(start))
+}
+
 fn jitter_limit(schedule: &Schedule) -> Period {
     schedule.jitter.unwrap_or(Period::seconds(0))
 }
@@ -168,12 +191,13 @@ fn too_late(schedule: &Schedule) -> String {
     format!("missed by more than {}", schedule.missed_within)
 }
 
-/// Finished drills beyond the limits. A stuck drill is never forgotten: something of it is still there.
+/// Finished drills beyond the limits. Never forgotten are one of which something is still there, because its record
+/// is the way to destroy that, and the last pass, because the freshness of the proof is counted from it.
 fn forget(history: &History, past: &[Past]) -> Vec<String> {
     let mut finished: Vec<(&Past, bool, Timestamp)> = past
         .iter()
         .filter_map(|drill| {
-            let ended = drill.ended?;
+            let ended = drill.ended.filter(|_| !drill.kept)?;
             match drill.verdict.as_ref()? {
                 Verdict::Passed => Some((drill, true, ended)),
                 Verdict::Failed { .. } | Verdict::Cancelled { .. } => Some((drill, false, ended)),
@@ -186,7 +210,7 @@ fn forget(history: &History, past: &[Past]) -> Vec<String> {
     let mut forget = Vec::new();
     for (drill, pass, _) in finished {
         let (count, limit) = match pass {
-            true => (&mut passed, history.passed),
+            true => (&mut passed, history.passed.max(1)),
             false => (&mut failed, history.failed),
         };
         *count += 1;

@@ -368,7 +368,12 @@ impl Driver<'_> {
     }
 
     fn person(&self, waiting: &Waiting) -> Option<Event> {
-        let by = "a simulated person".to_owned();
+        // Whoever is asked, when somebody in particular is.
+        let asked = match waiting {
+            Waiting::Answer { approvers, .. } => approvers.first().cloned(),
+            Waiting::Step { .. } | Waiting::Retry { .. } | Waiting::Decision { .. } => None,
+        };
+        let by = asked.unwrap_or_else(|| "a simulated person".to_owned());
         let comment = String::new();
         match (waiting, self.simulation.options.people) {
             (Waiting::Step { .. } | Waiting::Retry { .. }, _) => None,

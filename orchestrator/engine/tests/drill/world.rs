@@ -251,7 +251,12 @@ impl FakeInfrastructure {
 }
 
 fn state_of(request: &StackRequest) -> String {
-    request.state_location.get("path").cloned().expect("every stack of a drill has its own state")
+    request
+        .state_location
+        .get("path")
+        .and_then(Value::as_str)
+        .expect("every stack of a drill has its own state")
+        .to_owned()
 }
 
 #[async_trait]

@@ -239,6 +239,14 @@ impl Saga {
         }
     }
 
+    /// Who may answer a step; empty means anybody.
+    pub(super) fn approvers(&self, step: &Step) -> Vec<String> {
+        match step.resolve(&|reference| self.lookup(reference)) {
+            Ok(StepKind::Approve(params)) => params.approvers,
+            _ => Vec::new(),
+        }
+    }
+
     fn asked(&self, step: &Step, state: &StepState, now: Timestamp) -> Turn {
         let since = state.since.unwrap_or(now);
         let (message, approvers, length) = match step.resolve(&|reference| self.lookup(reference)) {

@@ -301,3 +301,17 @@ fn a_pause_ends_by_itself_and_an_approval_that_never_comes_fails() {
     let [Command::Done(Verdict::Failed { reasons })] = commands.as_slice() else { panic!("{commands:?}") };
     assert_eq!(reasons[0], "step go failed: nobody answered within 1h");
 }
+
+#[test]
+fn only_who_was_asked_may_answer() {
+    let steps = "- { id: go, uses: approve, with: { message: go?, approvers: [ada, grace] } }\n\
+                 - { id: v, uses: verify.tcp, with: { host: h, port: 1 } }";
+    let mut run = Run::new("", steps, RunKind::Drill);
+    run.drive();
+    let answer = |by: &str| Event::Approved { step: "go".into(), by: by.into(), comment: String::new() };
+    let refused = run.try_tell(answer("mallory")).unwrap_err();
+    assert_eq!(refused.to_string(), "mallory may not answer go; that is for ada, grace");
+    let no = Event::Rejected { step: "go".into(), by: "mallory".into(), comment: String::new() };
+    run.try_tell(no).unwrap_err();
+    run.try_tell(answer("grace")).unwrap();
+}

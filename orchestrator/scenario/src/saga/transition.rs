@@ -52,6 +52,10 @@ impl IllegalEvent {
         Self { what: format!("the scenario has no step {step:?}") }
     }
 
+    pub(super) fn not_asked(step: &str, by: &str, approvers: &[String]) -> Self {
+        Self { what: format!("{by} may not answer {step}; that is for {}", approvers.join(", ")) }
+    }
+
     fn of(event: &Event, state: &dyn fmt::Debug) -> Self {
         Self { what: format!("{event:?} cannot follow {state:?}") }
     }

@@ -16,7 +16,7 @@ fn schedule(spec: &str) -> Schedule {
 }
 
 fn past(tick: &str, ended: Option<&str>, verdict: Option<Verdict>) -> Past {
-    Past { drill: format!("drill-{tick}"), tick: at(tick), ended: ended.map(at), verdict }
+    Past { drill: format!("drill-{tick}"), tick: at(tick), ended: ended.map(at), verdict, kept: false }
 }
 
 #[test]
@@ -82,7 +82,22 @@ fn an_unfinished_drill_decides_by_policy() {
     assert!(forbid.start.is_empty() && forbid.skipped[0].1.contains("drill-2026-11-20T03:00:00Z"));
     assert_eq!(decide("allow").start.len(), 1);
     let replace = decide("replace");
-    assert_eq!((replace.start.len(), replace.cancel.len()), (1, 1));
+    assert_eq!((replace.start.len(), replace.cancel.len(), replace.held.len()), (0, 1, 1));
+    assert_eq!(replace.wake_at, Some(at("2026-11-21T03:00:35Z")));
+}
+
+#[test]
+fn what_replaces_another_starts_when_that_has_ended_however_long_it_took() {
+    let schedule = schedule("cron: '0 3 * * *', concurrency: replace, missed: skip");
+    let cancelled = Verdict::Cancelled { by: "schedule".into() };
+    let decide = |past: &[Past], now| due(&schedule, &TimeZone::UTC, past, at("2026-11-20T03:00:00Z"), at(now));
+    let before = [past("2026-11-20T03:00:00Z", None, None)];
+    let waits = decide(&before, "2026-11-21T03:30:00Z");
+    assert_eq!((waits.start.len(), waits.held.len(), waits.skipped.len()), (0, 1, 0));
+    let after = [past("2026-11-20T03:00:00Z", Some("2026-11-21T03:40:00Z"), Some(cancelled))];
+    assert_eq!(decide(&after, "2026-11-21T03:40:02Z").start, [at("2026-11-21T03:00:00Z")]);
+    // Nothing is due: nothing is cancelled.
+    assert_eq!(decide(&before, "2026-11-21T02:59:59Z").cancel, Vec::<String>::new());
 }
 
 #[test]
@@ -116,6 +131,19 @@ fn history_keeps_the_latest_and_everything_stuck() {
     let schedule = schedule("cron: '0 3 * * *', history: { passed: 1, failed: 0 }");
     let decision = due(&schedule, &TimeZone::UTC, &runs, at("2026-11-05T03:00:00Z"), at("2026-11-05T05:00:00Z"));
     assert_eq!(decision.forget, ["drill-2026-11-02T03:00:00Z", "drill-2026-11-03T03:00:00Z"]);
+}
+
+#[test]
+fn history_never_forgets_the_last_pass_nor_what_is_still_there() {
+    let ended = |day: u32| format!("2026-11-0{day}T04:00:00Z");
+    let mut runs: Vec<Past> = [(2, Verdict::Passed), (3, Verdict::Passed), (4, Verdict::Failed { reasons: vec![] })]
+        .into_iter()
+        .map(|(day, verdict)| past(&format!("2026-11-0{day}T03:00:00Z"), Some(&ended(day)), Some(verdict)))
+        .collect();
+    runs[2].kept = true;
+    let schedule = schedule("cron: '0 3 * * *', history: { passed: 0, failed: 0 }");
+    let decision = due(&schedule, &TimeZone::UTC, &runs, at("2026-11-05T03:00:00Z"), at("2026-11-05T05:00:00Z"));
+    assert_eq!(decision.forget, ["drill-2026-11-02T03:00:00Z"]);
 }
 
 #[test]

@@ -375,3 +375,20 @@ fn the_shop_points_only_at_what_the_quickstart_declares() {
     }
     assert!(found >= 8, "only {found} references were found");
 }
+
+#[test]
+fn a_stack_is_found_again_by_its_backend() {
+    let (_, scenario) = shipped().into_iter().find(|(name, _)| name == "eks-region-rebuild").unwrap();
+    let inputs = Outputs::from_iter([("stateBucket".to_owned(), "our-states".into())]);
+    let mut given = options(RunKind::Recovery);
+    given.inputs = scenario.inputs(&inputs).unwrap();
+    let (_, simulation) = run(&scenario, given, "recovery");
+    let saga = simulation.saga().unwrap();
+    let built = saga.steps().find(|(step, _)| step.id == "infrastructure").unwrap().1;
+    let handle = built.outputs.as_ref().unwrap().get("handle").unwrap();
+    assert_eq!(handle["backend"]["bucket"], "our-states");
+    assert!(handle["backend"]["key"].as_str().unwrap().starts_with("landfall/"), "{handle}");
+    assert!(handle.get("state").is_none(), "{handle}");
+    let left = simulation.left().into_iter().collect::<String>();
+    assert!(left.contains("our-states"), "the recovery keeps it: {left}");
+}

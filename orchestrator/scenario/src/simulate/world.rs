@@ -134,22 +134,9 @@ impl Simulated<'_> {
         Failure::new(FailureKind::Invalid, format!("step {}: {message}", self.step))
     }
 
-    /// Where a stack's state is for this run.
-    pub fn stack_handle(
-        &self,
-        stack: &str,
-        state: Option<&str>,
-        workspace: Option<&str>,
-        vars: &BTreeMap<String, Value>,
-        var_files: &[String],
-    ) -> StackHandle {
-        StackHandle {
-            stack: stack.to_owned(),
-            state: Some(state.map_or_else(|| format!("{}/terraform/{}", self.folder, self.step), str::to_owned)),
-            workspace: workspace.map(str::to_owned),
-            vars: vars.clone(),
-            var_files: var_files.to_vec(),
-        }
+    /// Where a stack's local state is for this run.
+    pub fn state_of(&self, state: Option<&str>) -> String {
+        state.map_or_else(|| format!("{}/terraform/{}", self.folder, self.step), str::to_owned)
     }
 
     /// Builds the stack with a cluster in it, or finds it built; gives its contract.
@@ -265,7 +252,11 @@ impl Simulated<'_> {
 }
 
 fn state_key(handle: &StackHandle) -> String {
-    let state = handle.state.as_deref().unwrap_or(&handle.stack);
+    let state = match (&handle.state, handle.backend.is_empty()) {
+        (Some(state), _) => state.clone(),
+        (None, true) => handle.stack.clone(),
+        (None, false) => json!(handle.backend).to_string(),
+    };
     format!("{state}:{}", handle.workspace.as_deref().unwrap_or("default"))
 }
 

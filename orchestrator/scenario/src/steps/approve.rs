@@ -14,7 +14,7 @@ use crate::simulate::world::Simulated;
 pub struct Params {
     /// What is asked.
     pub message: String,
-    /// Who may answer, by name or group; empty means anybody who may answer drills.
+    /// Who may answer, by the names that they give with `--by`; empty means anybody.
     #[serde(default)]
     pub approvers: Vec<String>,
 }

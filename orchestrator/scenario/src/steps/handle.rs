@@ -23,6 +23,9 @@ pub struct StackHandle {
     /// Where the local state is kept; absent when the stack's own backend keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Where the stack's own backend keeps the state, as far as its files leave that open.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backend: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -88,6 +91,7 @@ impl JsonSchema for StackHandle {
             "properties": {
                 "stack": { "type": "string", "description": "The folder of the root module." },
                 "state": { "type": "string", "description": "Where the local state is kept." },
+                "backend": { "type": "object", "additionalProperties": true },
                 "workspace": { "type": "string" },
                 "vars": { "type": "object", "additionalProperties": true },
                 "varFiles": { "type": "array", "items": { "type": "string" } },
@@ -130,6 +134,35 @@ impl JsonSchema for Contract {
             "description": "What an environment offers: \"${step.contract}\" of a terraform.apply.",
         })
     }
+}
+
+/// Settings of a backend that would put a secret into the journal: what they are called in any backend of Terraform.
+const SECRETS: [&str; 12] = [
+    "access_key",
+    "access_token",
+    "client_certificate_password",
+    "client_secret",
+    "conn_str",
+    "encryption_key",
+    "password",
+    "sas_token",
+    "secret_key",
+    "security_token",
+    "sse_customer_key",
+    "token",
+];
+
+/// What is wrong with where a state is said to be: journals keep it, so no secret belongs there.
+pub(crate) fn check_state(state: Option<&str>, backend: &BTreeMap<String, Value>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if state.is_some() && !backend.is_empty() {
+        wrong.push("\"state\" is for a local state and \"backend\" for any other: give one of them".to_owned());
+    }
+    let secret = backend.keys().filter(|name| SECRETS.contains(&name.as_str()));
+    wrong.extend(secret.map(|name| {
+        format!("backend.{name} would be written into the journal: give credentials by the environment or a profile")
+    }));
+    wrong
 }
 
 /// A value that stands in for a reference while a file is checked.

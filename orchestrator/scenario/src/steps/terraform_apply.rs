@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::handle::check_state;
 use super::{Contract, Kind, StackHandle, Touches, Traits};
 use crate::format::Failure;
 use crate::period::Period;
@@ -25,6 +26,10 @@ pub struct Params {
     pub var_files: Vec<String>,
     /// Where the local state is kept; without it, a folder of this run, unless the stack has a backend.
     pub state: Option<String>,
+    /// Settings of the stack's backend that its files leave open, as `bucket`, `key` and `region` of `s3`. Never
+    /// credentials.
+    #[serde(default)]
+    pub backend: BTreeMap<String, Value>,
     /// An existing workspace of the stack's backend.
     pub workspace: Option<String>,
     /// Addresses that the plan may delete or replace although they hold data.
@@ -51,14 +56,31 @@ pub struct Outputs {
     pub deleted: u64,
 }
 
+impl Params {
+    fn handle(&self, at: &Simulated<'_>) -> StackHandle {
+        StackHandle {
+            stack: self.stack.clone(),
+            state: self.backend.is_empty().then(|| at.state_of(self.state.as_deref())),
+            backend: self.backend.clone(),
+            workspace: self.workspace.clone(),
+            vars: self.vars.clone(),
+            var_files: self.var_files.clone(),
+        }
+    }
+}
+
 impl Kind for Params {
     type Outputs = Outputs;
     const USES: &'static str = "terraform.apply";
     const TRAITS: Traits =
         Traits { timeout: Period::hours(2), touches: Touches::Nothing, verifies: false, leaves: true };
 
+    fn check(&self) -> Vec<String> {
+        check_state(self.state.as_deref(), &self.backend)
+    }
+
     fn simulate(&self, at: &mut Simulated<'_>) -> Result<Outputs, Failure> {
-        let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars, &self.var_files);
+        let handle = self.handle(at);
         let contract = at.apply_stack(&handle);
         Ok(Outputs {
             handle,
@@ -72,7 +94,7 @@ impl Kind for Params {
 
     fn simulate_undo(&self, at: &mut Simulated<'_>) -> Result<(), Failure> {
         if !self.keep {
-            let handle = at.stack_handle(&self.stack, self.state.as_deref(), self.workspace.as_deref(), &self.vars, &self.var_files);
+            let handle = self.handle(at);
             at.world.destroy_stack(&handle);
         }
         Ok(())

@@ -15,7 +15,7 @@ use testkit::skip::{Why, skip};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Nothing here takes longer than this, on a machine however slow.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(crate) struct Bed {
     folder: tempfile::TempDir,

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ports::infrastructure::{Infrastructure, RecoveryApproval, Silent, StackEnding, StackEvent};
+use testkit::Moments;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::backend::Backend;
@@ -74,8 +75,22 @@ async fn a_process_to_kill() {
     let _ = driver.apply(&request, &token("t"), &Say).await.unwrap();
 }
 
-/// Applies in a process of its own, which is killed when it says a word.
-async fn apply_and_be_killed(tool: &Path, bed: &Bed, word: &str) {
+/// Wherever the tool lies, a seed means the same.
+fn moments(what: &str, tool: &Path) -> Moments {
+    Moments::of(&format!("{what} {}", tool.file_name().unwrap_or_default().display()))
+}
+
+/// When the process is killed.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// It says a word.
+    Word(&'static str),
+    /// It has said so many lines of its own.
+    Lines(usize),
+}
+
+/// Applies in a process of its own, which is killed; false when it ended before.
+async fn apply_and_be_killed(tool: &Path, bed: &Bed, when: When) -> bool {
     let task = [tool, &bed.settings.runs, &bed.request.directory].map(|path| path.display().to_string()).join("\n");
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "runner::kills::a_process_to_kill", "--nocapture"])
@@ -84,38 +99,53 @@ async fn apply_and_be_killed(tool: &Path, bed: &Bed, word: &str) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    loop {
-        let line = lines.next_line().await.unwrap().expect("it ended before it was killed");
-        if line.contains(word) {
-            break;
+    let mut said = 0;
+    while let Some(line) = lines.next_line().await.unwrap() {
+        said += 1;
+        let is_time = match when {
+            When::Word(word) => line.contains(word),
+            When::Lines(count) => said > count,
+        };
+        if is_time {
+            child.kill().await.unwrap();
+            return true;
         }
     }
-    child.kill().await.unwrap();
+    child.wait().await.unwrap();
+    false
 }
 
 async fn killing_us_at_any_moment_builds_everything_once(tool: PathBuf) {
     let many = "resource \"terraform_data\" \"x\" {\n  count = 12\n  input = count.index\n}\n";
-    for word in ["Prepare", "Plan", "Apply", "Finished", "done: 12"] {
+    let mut moments = moments("apply", &tool);
+    let whens: Vec<When> = if moments.is_soak() {
+        moments.counts(&[], 10, 60).into_iter().map(When::Lines).collect()
+    } else {
+        ["Prepare", "Plan", "Apply", "Finished", "done: 12"].map(When::Word).into()
+    };
+    let (mut kills, least) = (0, if moments.is_soak() { 1 } else { whens.len() });
+    for when in whens {
         let backend = Backend::start().await;
         let bed = Bed::new(&tool, &format!("{}{many}", backend.block()));
-        apply_and_be_killed(&tool, &bed, word).await;
+        kills += usize::from(apply_and_be_killed(&tool, &bed, when).await);
         let outcome = bed.apply("t").await.unwrap();
-        assert_eq!((outcome.ending, outcome.created.len()), (StackEnding::Done, 12), "killed at {word}: {outcome:?}");
+        assert_eq!((outcome.ending, outcome.created.len()), (StackEnding::Done, 12), "killed at {when:?}: {outcome:?}");
         let ids = bed.ids().await;
-        assert!(outcome.created.iter().all(|made| ids[&made.address] == made.id), "killed at {word}");
+        assert!(outcome.created.iter().all(|made| ids[&made.address] == made.id), "killed at {when:?}");
         // One apply, however often it was asked for.
         let runs = std::fs::read_dir(bed.settings.runs.join("t")).unwrap();
         let applies = runs.filter(|run| run.as_ref().unwrap().path().to_string_lossy().ends_with("-apply"));
-        assert_eq!(applies.count(), 1, "killed at {word}");
+        assert_eq!(applies.count(), 1, "killed at {when:?}");
         let left = bed.driver().diagnose(&bed.request, &token("t")).await.unwrap();
-        assert!(left.steps.is_empty(), "killed at {word}: {left:?}");
+        assert!(left.steps.is_empty(), "killed at {when:?}: {left:?}");
     }
+    assert!(kills >= least, "only {kills} runs were killed");
 }
 
 async fn killing_us_leaves_the_tool_at_work(tool: PathBuf) {
     let bed = Bed::new(&tool, SLOW);
     let gate = bed.gate();
-    apply_and_be_killed(&tool, &bed, "Executing").await;
+    assert!(apply_and_be_killed(&tool, &bed, When::Word("Executing")).await, "it ended before it was killed");
     assert!(bed.driver().diagnose(&bed.request, &token("t")).await.unwrap().running, "the tool goes on");
     let opened = gate.open();
     let driver = bed.driver();
@@ -176,7 +206,10 @@ async fn killing_the_tool_forgets_nothing(tool: PathBuf) {
 /// Whenever the tool dies, what it had created is in the state, or is told and comes back.
 async fn killing_the_tool_at_any_event_forgets_nothing(tool: PathBuf) {
     let many = "resource \"terraform_data\" \"x\" {\n  count = 12\n  input = count.index\n}\n";
-    for (nth, remote) in [(0, true), (1, true), (6, true), (3, false)] {
+    let mut moments = moments("tool", &tool);
+    let remotes = moments.counts(&[1, 1, 1, 0], 10, 2);
+    for (nth, remote) in moments.counts(&[0, 1, 6, 3], 10, 12).into_iter().zip(remotes) {
+        let remote = remote == 1;
         let backend = Backend::start().await;
         let block = if remote { backend.block() } else { String::new() };
         let bed = Bed::new(&tool, &format!("{block}{many}"));

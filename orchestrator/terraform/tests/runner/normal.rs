@@ -327,7 +327,7 @@ async fn drift_is_what_the_description_asks(tool: PathBuf) {
 async fn a_stack_that_needs_a_backend_is_told_where(tool: PathBuf) {
     let mut bed = Bed::new(&tool, "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"x\" {}\n");
     let state = bed.folder().join("elsewhere.tfstate");
-    bed.request.state_location.insert("path".into(), state.display().to_string());
+    bed.request.state_location.insert("path".into(), state.display().to_string().into());
     assert_eq!(bed.apply("t").await.unwrap().created.len(), 1);
     assert!(state.is_file());
 

@@ -39,6 +39,7 @@ pub(super) struct Named<'a> {
     pub(super) vars: &'a BTreeMap<String, Value>,
     pub(super) var_files: &'a [String],
     pub(super) state: Option<&'a str>,
+    pub(super) backend: &'a BTreeMap<String, Value>,
     pub(super) workspace: Option<&'a str>,
     pub(super) allow: &'a BTreeSet<String>,
 }
@@ -47,7 +48,12 @@ impl<'a> Stack<'a> {
     /// The stack that a step names, with a handle that finds it again from anywhere.
     pub(super) fn named(context: &'a StepContext, named: &Named<'_>) -> Result<Self, Failure> {
         let directory = context.path(named.stack);
-        let state = match (named.state, backend(&directory)?.as_deref()) {
+        let kind = backend(&directory)?;
+        if let (Some(kind @ ("local" | "cloud")), false) = (kind.as_deref(), named.backend.is_empty()) {
+            let message = format!("{} keeps its state in {kind}, so \"backend\" has no meaning", named.stack);
+            return Err(Failure::new(FailureKind::Invalid, message));
+        }
+        let state = match (named.state, kind.as_deref()) {
             (Some(state), Some("local")) => Some(context.path(state)),
             (None, Some("local")) => Some(state_file(context, &directory, named.workspace)),
             (None, Some(_)) => None,
@@ -65,6 +71,7 @@ impl<'a> Stack<'a> {
         let handle = StackHandle {
             stack: directory.to_string_lossy().into_owned(),
             state: state.map(|state| state.to_string_lossy().into_owned()),
+            backend: named.backend.clone(),
             workspace: named.workspace.map(str::to_owned),
             vars: named.vars.clone(),
             var_files: named.var_files.iter().map(|file| context.path(file).to_string_lossy().into_owned()).collect(),
@@ -85,13 +92,13 @@ impl<'a> Stack<'a> {
             variables.extend(variable_file(&context.path(file))?);
         }
         variables.extend(handle.vars.clone());
-        let mut state_location = BTreeMap::new();
+        let mut state_location = handle.backend.clone();
         if let Some(state) = &handle.state {
             let path = context.path(state);
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| disk("make the state's folder", folder, &error))?;
             }
-            state_location.insert("path".to_owned(), path.to_string_lossy().into_owned());
+            state_location.insert("path".to_owned(), path.to_string_lossy().into());
         }
         let request = StackRequest {
             directory: context.path(&handle.stack),
@@ -101,7 +108,9 @@ impl<'a> Stack<'a> {
             allow: allow.clone(),
             again: false,
         };
-        let data = own_folder(context, &request.directory, handle.workspace.as_deref(), handle.state.as_deref());
+        let elsewhere = (!handle.backend.is_empty()).then(|| serde_json::json!(handle.backend).to_string());
+        let place = handle.state.as_deref().or(elsewhere.as_deref());
+        let data = own_folder(context, &request.directory, handle.workspace.as_deref(), place);
         let infrastructure = context.workshop.infrastructure(&data);
         let token = RunToken::new(token).map_err(|error| failed("the step has no usable token", &error))?;
         Ok(Self { context, infrastructure, handle, request, token })
@@ -188,7 +197,11 @@ impl<'a> Stack<'a> {
 
     /// What is left when destroying failed, in words.
     pub(super) fn left(&self) -> Vec<String> {
-        let state = self.handle.state.as_ref().map(|state| format!(", whose state is {state}")).unwrap_or_default();
+        let state = match (&self.handle.state, self.handle.backend.is_empty()) {
+            (Some(state), _) => format!(", whose state is {state}"),
+            (None, true) => String::new(),
+            (None, false) => format!(", whose state is at {}", settings(&self.handle.backend)),
+        };
         vec![format!("what terraform built from {}{state}", self.handle.stack)]
     }
 
@@ -243,6 +256,12 @@ impl StackProgress for Shown<'_> {
             StackEvent::Finished { .. } | StackEvent::Message { .. } => {}
         }
     }
+}
+
+/// `bucket=states key=recovery.tfstate`.
+fn settings(backend: &BTreeMap<String, Value>) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    backend.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
 }
 
 fn word(phase: StackPhase) -> &'static str {

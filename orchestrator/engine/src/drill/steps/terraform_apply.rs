@@ -58,6 +58,7 @@ fn stack<'a>(context: &'a StepContext, params: &Params) -> Result<Stack<'a>, Fai
         vars: &params.vars,
         var_files: &params.var_files,
         state: params.state.as_deref(),
+        backend: &params.backend,
         workspace: params.workspace.as_deref(),
         allow: &params.allow,
     };

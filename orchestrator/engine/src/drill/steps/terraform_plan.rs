@@ -13,6 +13,7 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Output
         vars: &params.vars,
         var_files: &params.var_files,
         state: params.state.as_deref(),
+        backend: &params.backend,
         workspace: params.workspace.as_deref(),
         allow: &params.allow,
     };

@@ -119,7 +119,8 @@ fn parameters_are_checked_beyond_their_types() {
 - { id: c, uses: verify.tcp, with: { cluster: "${a.handle}", service: web, port: 0 } }
 - { id: d, uses: verify.query, with: { resource: pods, expression: "1 == 1" } }
 - { id: e, uses: verify.canary, with: { do: check, namespace: shop } }
-- { id: f, uses: verify.tcp, with: { service: shop/web, port: 99999 } }"#,
+- { id: f, uses: verify.tcp, with: { service: shop/web, port: 99999 } }
+- { id: g, uses: terraform.apply, with: { stack: x, state: y, backend: { bucket: b, secret_key: "k" } } }"#,
         ),
         expect![[r#"
             6:45: an SSM tunnel (ssm-port-forward) is not supported yet; make the endpoint reachable directly or through an HTTPS proxy
@@ -129,7 +130,9 @@ fn parameters_are_checked_beyond_their_types() {
             8:40: port 0 cannot be connected to
             9:42: the expression never looks at "object", so it proves nothing
             10:43: do: check needs "digest": ${step.digest} of the step that planted
-            11:67: 99999 is out of range"#]],
+            11:67: 99999 is out of range
+            12:45: "state" is for a local state and "backend" for any other: give one of them
+            12:45: backend.secret_key would be written into the journal: give credentials by the environment or a profile"#]],
     );
 }
 

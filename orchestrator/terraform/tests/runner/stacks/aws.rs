@@ -102,13 +102,10 @@ impl Account {
     }
 
     /// Where bootstrap says that a stack's state goes.
-    async fn location(&self, bootstrap: &StackRequest, name: &str) -> BTreeMap<String, String> {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let given = self.output(bootstrap, name).await;
-        let mut location: BTreeMap<String, String> =
-            given.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    async fn location(&self, bootstrap: &StackRequest, name: &str) -> BTreeMap<String, Value> {
+        let mut location: BTreeMap<String, Value> = self.output(bootstrap, name).await.into_iter().collect();
         // moto answers at one address for all buckets.
-        location.insert("use_path_style".into(), "true".into());
+        location.insert("use_path_style".into(), true.into());
         location
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct StackFlags {
     /// A file with variables, as JSON or YAML.
     #[arg(long = "var-file", value_name = "FILE")]
     variable_files: Vec<PathBuf>,
-    /// Where the state is kept, when the stack leaves that open: a setting of its backend.
+    /// Where the state is kept, when the stack leaves that open: a setting of its backend. A value in braces is JSON.
     #[arg(long = "state", value_name = "NAME=VALUE")]
     state: Vec<String>,
     /// terraform or tofu; found by the stack's lock file and PATH by default.
@@ -64,7 +64,7 @@ impl StackFlags {
             variables.insert(name.to_owned(), value);
         }
         let state = self.state.iter().map(|given| split("--state", given));
-        let state = state.map(|given| given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let state = state.map(|given| given.map(|(name, value)| (name.to_owned(), setting(value))));
         Ok(StackRequest {
             directory: self.directory.clone(),
             workspace: self.workspace.clone(),
@@ -91,6 +91,12 @@ pub(super) fn token(request: &StackRequest) -> Result<RunToken, Failure> {
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or("stack");
     let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
     Ok(RunToken::new(format!("stack-{name}-{digest}"))?)
+}
+
+/// A backend's settings are text, but for the few that are maps.
+fn setting(value: &str) -> Value {
+    let map = value.trim_start().starts_with('{').then(|| serde_json::from_str(value).ok()).flatten();
+    map.unwrap_or_else(|| Value::from(value))
 }
 
 fn split<'a>(flag: &str, given: &'a str) -> Result<(&'a str, &'a str), Failure> {
@@ -123,6 +129,9 @@ mod tests {
         let variables = json!({"n": 3, "zones": ["a"], "text": "a=b", "e": ""});
         assert_eq!(serde_json::to_value(request.variables).unwrap(), variables);
         assert!(super::split("--var", "x").is_err());
+        let words = ["a", "--state", "bucket=states", "--state", "key={x", "--state", "endpoints={\"s3\":\"u\"}"];
+        let state = json!({"bucket": "states", "key": "{x", "endpoints": {"s3": "u"}});
+        assert_eq!(serde_json::to_value(super::tests::request(&words).unwrap().state_location).unwrap(), state);
     }
 
     #[test]
