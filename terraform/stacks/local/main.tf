@@ -25,6 +25,7 @@ resource "terraform_data" "sandbox_teardown" {
     name       = var.name
     kubernetes = var.kubernetes
     nodes      = var.nodes
+    real_node  = var.real_node
   }
 
   provisioner "local-exec" {
@@ -55,6 +56,7 @@ resource "terraform_data" "sandbox" {
       SANDBOX_NAME       = var.name
       SANDBOX_KUBERNETES = var.kubernetes
       SANDBOX_NODES      = var.nodes
+      SANDBOX_REAL_NODE  = var.real_node
     }
   }
 }

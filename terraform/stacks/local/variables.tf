@@ -45,6 +45,13 @@ variable "nodes" {
   }
 }
 
+variable "real_node" {
+  description = "Whether the sandbox has one real node, whose pods really run, beside the fake ones. Needs root and cgroups."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "landfall" {
   description = "The landfall binary: a path, or a name found in PATH."
   type        = string
