@@ -8,20 +8,28 @@ use serde_json::{Map, Value};
 pub fn push(pointer: &str, segment: &str) -> String {
     let mut out = String::with_capacity(pointer.len() + segment.len() + 1);
     out.push_str(pointer);
-    out.push('/');
-    for c in segment.chars() {
-        match c {
-            '~' => out.push_str("~0"),
-            '/' => out.push_str("~1"),
-            c => out.push(c),
-        }
-    }
+    append(&mut out, segment);
     out
+}
+
+/// Appends one segment in place, escaping `~` and `/`.
+pub fn append(pointer: &mut String, segment: &str) {
+    pointer.push('/');
+    let mut rest = segment;
+    while let Some(at) = rest.find(['~', '/']) {
+        pointer.push_str(&rest[..at]);
+        pointer.push_str(if rest[at..].starts_with('~') { "~0" } else { "~1" });
+        rest = &rest[at + 1..];
+    }
+    pointer.push_str(rest);
 }
 
 /// Joins segments into a pointer.
 pub fn join<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
-    segments.into_iter().fold(String::new(), |pointer, segment| push(&pointer, segment))
+    segments.into_iter().fold(String::new(), |mut pointer, segment| {
+        append(&mut pointer, segment);
+        pointer
+    })
 }
 
 /// The unescaped segments of a pointer; the empty pointer has none.
