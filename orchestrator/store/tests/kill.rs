@@ -11,28 +11,33 @@ use std::process::{Command, Stdio};
 use bytes::Bytes;
 use ports::{Body, ObjectKey, ObjectStore};
 use store::DiskStore;
+use testkit::Moments;
 use tokio::io::AsyncReadExt;
 
 const DIRECTORY: &str = "LANDFALL_TEST_KILLED_STORE";
 const SIZE: usize = 300_000;
 
+/// The process that is killed is this test once more, told to write.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how the writer learns where")]
 async fn a_killed_writer_leaves_whole_objects_only() {
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return write_until_killed(directory.as_ref()).await;
+    }
     let directory = tempfile::tempdir().unwrap();
     let store = DiskStore::open(directory.path());
-    for round in 0..6 {
+    for changes_before in moments() {
         let mut writer = Command::new(std::env::current_exe().unwrap())
-            .args(["writes_until_it_is_killed", "--exact", "--include-ignored", "--nocapture"])
+            .args(["a_killed_writer_leaves_whole_objects_only", "--exact", "--nocapture"])
             .env(DIRECTORY, directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Later in each round, so that the kill meets the writer at different places.
         let mut known = names(directory.path());
         let mut changes = 0;
-        while changes <= 3 * round {
+        while changes <= changes_before {
             assert!(writer.try_wait().unwrap().is_none(), "the writer ended by itself");
             let now = names(directory.path());
             changes += usize::from(now != known);
@@ -54,12 +59,12 @@ async fn a_killed_writer_leaves_whole_objects_only() {
     assert!(names(directory.path()).iter().all(|(_, name)| !name.to_string_lossy().starts_with('.')));
 }
 
-/// Not a test by itself: the process that the one above kills.
-#[tokio::test]
-#[ignore = "writes until it is killed"]
-#[expect(clippy::disallowed_methods, reason = "how the test above says where")]
-async fn writes_until_it_is_killed() {
-    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+/// After how many changes seen from outside each writer is killed.
+fn moments() -> Vec<usize> {
+    Moments::of("store").counts(&[0, 3, 6, 9, 12, 15], 20, 30)
+}
+
+async fn write_until_killed(directory: &Path) {
     let store = DiskStore::open(directory);
     for at in 0u64.. {
         // Few keys, so that most writes replace.

@@ -6,6 +6,7 @@
 //!   [`s3_server`]: a real S3 server on loopback.
 //! - [`clock`]: time that jumps; [`journal`]: a journal that dies on request.
 //! - [`catalog`]: common kinds.
+//! - [`moments`]: when tests kill something, by seed.
 //! - [`skip`]: how a test says that it cannot run.
 
 pub mod catalog;
@@ -14,6 +15,7 @@ pub mod cluster_suite;
 pub mod fake_cluster;
 pub mod faulty_store;
 pub mod journal;
+pub mod moments;
 pub mod object_store_suite;
 pub mod s3_server;
 pub mod skip;
@@ -23,5 +25,6 @@ pub use clock::FakeClock;
 pub use fake_cluster::{FakeCluster, Fault, Refusal, Verb};
 pub use faulty_store::{FaultyStore, StoreVerb, WhatFails};
 pub use journal::MemoryJournal;
+pub use moments::Moments;
 pub use s3_server::S3Server;
 pub use skip::{Why, skip};
