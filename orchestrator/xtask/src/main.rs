@@ -41,6 +41,8 @@ enum Task {
     Codegen(codegen::Arguments),
     /// Measure against the peers, and write down what came out
     Bench(bench::Arguments),
+    /// Build programs of the test bed that are missing, and print where they are
+    Testbed(testbed::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::CheckLayers => layers::run(&root),
         Task::Codegen(arguments) => codegen::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Testbed(arguments) => testbed::run(&root, &arguments),
     };
     match outcome {
         Ok(exit) => exit,

@@ -1,8 +1,8 @@
 //! The long loops: everything that kills, cuts off or fails on purpose, again and again, each round by its seed.
 //!
 //! Two kinds of test take part. Those in a module named as in [`LOOPS`] are run once for each round; they read
-//! `LANDFALL_SOAK=ROUNDS:SEED` with one round when they choose their moments by a seed. Property tests get more cases
-//! and the round's seed. `cargo xtask test` runs all of them as one short, fixed sample.
+//! `LANDFALL_SOAK=ROUNDS:SEED`, here with one round, and then choose many moments by the seed. Property tests get more
+//! cases and the round's seed. Without the variable, as in `cargo xtask test`, the moments are few and fixed.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +16,6 @@ use crate::workspace::{self, TestProgram};
 const LOOPS: [&str; 4] = ["soak::", "kills::", "faults::", "properties::"];
 /// Programs in `tests/` that do nothing else.
 const LOOP_PROGRAMS: [&str; 2] = ["kill", "soak"];
-const SAMPLE: (u64, u64) = (1, 1);
 const CASES: u64 = 2_000;
 
 #[derive(clap::Args)]
@@ -34,13 +33,8 @@ pub(crate) struct Arguments {
     keep_going: bool,
 }
 
-/// What the ordinary tests run with.
-pub(crate) fn sample() -> Variables {
-    variables(SAMPLE.0, SAMPLE.1)
-}
-
-fn variables(rounds: u64, seed: u64) -> Variables {
-    Variables::from([("LANDFALL_SOAK".to_owned(), format!("{rounds}:{seed}").into())])
+fn variables(seed: u64) -> Variables {
+    Variables::from([("LANDFALL_SOAK".to_owned(), format!("1:{seed}").into())])
 }
 
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -58,7 +52,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode
     for round in 0..arguments.rounds {
         let seed = arguments.seed.wrapping_add(round);
         println!("\nround {} of {}, seed {seed}", round + 1, arguments.rounds);
-        let mut variables = variables(1, seed);
+        let mut variables = variables(seed);
         variables.insert("PROPTEST_CASES".to_owned(), CASES.to_string().into());
         variables.insert("PROPTEST_RNG_SEED".to_owned(), seed.to_string().into());
         variables.extend(path.clone());

@@ -16,7 +16,7 @@ use servers::{Sandboxes, Variables};
 use crate::environment::is_ci;
 use crate::layers::{self, Ring};
 use crate::workspace::{self, Built, TestProgram};
-use crate::{codegen, soak};
+use crate::{codegen, testbed};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -116,10 +116,7 @@ fn run_ring(
     total: &mut Total,
 ) -> anyhow::Result<()> {
     println!("\n{}", title(ring));
-    let mut variables = prepare(root, built, ring, programs)?;
-    if ring >= Ring::Adapters {
-        variables.extend(soak::sample());
-    }
+    let variables = prepare(root, built, ring, programs)?;
     let mut sandboxes = None;
     for program in programs {
         let mut variables = variables.clone();
@@ -197,6 +194,7 @@ fn prepare(root: &Path, built: &Built, ring: Ring, programs: &[&TestProgram]) ->
     }
     if ring == Ring::E2e {
         wanted.extend(["velero", "velero-plugin-aws"]);
+        servers::cached(root, &[testbed::old_kubernetes::NAME]);
     }
     if ring == Ring::Adapters && any(&["sandbox", "cluster"]) || ring == Ring::E2e {
         servers::components(built.landfall()?)?;

@@ -3,13 +3,15 @@
 //! `tests/testbed/NAME` holds a module whose `tools.go` names the program and whose `go.mod` names its version; what
 //! it makes is kept in the user's cache under `testbed/NAME-VERSION/`. The sandbox's own components are the sandbox's.
 
+pub(crate) mod old_kubernetes;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
 use crate::environment::cache;
 
@@ -22,10 +24,24 @@ const LINKER_FLAGS: &[(&str, &str)] = &[
     ("velero", "-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=vVERSION"),
 ];
 
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Folders in tests/testbed that hold a Go module
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    for name in &arguments.names {
+        println!("{}", program(root, name)?.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Returns the program of `tests/testbed/NAME`, building it when it is not there.
 pub(crate) fn program(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let module = Module::read(&root.join("tests/testbed").join(name), name)?;
-    let folder = cache()?.join("testbed").join(format!("{name}-{}", module.version));
+    let folder = cache()?.join("testbed").join(module.kept_in());
     let program = folder.join(&module.program);
     if program.is_file() {
         return Ok(program);
@@ -36,7 +52,12 @@ pub(crate) fn program(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     // Somebody else may have built it while this one waited.
     if !program.is_file() {
         let part = folder.join(format!("{}.part", module.program));
-        module.build(&part).with_context(|| format!("failed to build {name}"))?;
+        eprintln!("building {name} {} from its Go module, once", module.version);
+        let built = match name {
+            old_kubernetes::NAME => old_kubernetes::build(&module.folder, &module.version, &part),
+            _ => module.build(&part),
+        };
+        built.with_context(|| format!("failed to build {name}"))?;
         fs::rename(&part, &program).with_context(|| format!("failed to keep {}", program.display()))?;
     }
     Ok(program)
@@ -79,43 +100,51 @@ impl Module {
         Ok(Self { name: name.to_owned(), folder: folder.to_owned(), package: package.to_owned(), program, version })
     }
 
+    /// Its folder in the cache.
+    fn kept_in(&self) -> String {
+        // The one whose name says its release already is kept under what it makes.
+        let name = if self.name == old_kubernetes::NAME { &self.program } else { &self.name };
+        format!("{name}-{}", self.version)
+    }
+
     fn build(&self, into: &Path) -> anyhow::Result<()> {
-        eprintln!("building {} {} from its Go module, once", self.name, self.version);
         let extra = LINKER_FLAGS.iter().find(|(name, _)| *name == self.name).map_or("", |(_, flags)| flags);
         let flags = format!("-s -w {}", extra.replace("VERSION", &self.version));
-        let mut child = Command::new("go")
-            .current_dir(&self.folder)
-            .env("CGO_ENABLED", "0")
-            .args(["build", "-v", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"])
-            .arg(into)
-            .arg(&self.package)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("Go does not start: install Go 1.26 or newer")?;
-        let mut packages = 0;
-        let mut kept: VecDeque<String> = VecDeque::new();
-        for line in BufReader::new(child.stderr.take().context("Go has no output")?).lines() {
-            let line = line.context("failed to read what Go says")?;
-            // With -v it names each package that it compiles, alone on a line.
-            if line.contains([' ', ':']) || line.starts_with('#') {
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
-            } else {
-                packages += 1;
-                if packages % PACKAGES_BETWEEN_NEWS == 0 {
-                    eprintln!("  {}: {packages} packages", self.name);
-                }
+        let mut command = Command::new("go");
+        command.current_dir(&self.folder).env("CGO_ENABLED", "0");
+        command.args(["build", "-v", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"]);
+        go(&self.name, command.arg(into).arg(&self.package))
+    }
+}
+
+/// Runs a command of Go's to its end, and tells now and then how far it is; its last words are in the error.
+fn go(name: &str, command: &mut Command) -> anyhow::Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{} does not start: install Go 1.26 or newer", command.get_program().display()))?;
+    let mut packages = 0;
+    let mut kept: VecDeque<String> = VecDeque::new();
+    for line in BufReader::new(child.stderr.take().context("Go has no output")?).lines() {
+        let line = line.context("failed to read what Go says")?;
+        // With -v it names each package that it compiles, alone on a line.
+        if line.contains([' ', ':']) || line.starts_with('#') {
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        } else {
+            packages += 1;
+            if packages % PACKAGES_BETWEEN_NEWS == 0 {
+                eprintln!("  {name}: {packages} packages");
             }
         }
-        if !child.wait().context("failed to wait for Go")?.success() {
-            bail!("go build failed\n{}", kept.into_iter().collect::<Vec<_>>().join("\n"));
-        }
-        Ok(())
     }
+    let status = child.wait().context("failed to wait for Go")?;
+    ensure!(status.success(), "{status}\n{}", kept.into_iter().collect::<Vec<_>>().join("\n"));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -132,6 +161,7 @@ mod tests {
         assert_eq!(Module::parse(Path::new("/m"), "velero", grouped, go_mod).expect("a module"), module);
         assert!(Module::parse(Path::new("/m"), "velero", "import _ \"example.com/velerox/cmd\"\n", go_mod).is_err());
         assert!(Module::parse(Path::new("/m"), "velero", "package tools\n", go_mod).is_err());
+        assert_eq!(module.kept_in(), "velero-1.18.3");
     }
 
     #[test]
@@ -149,5 +179,7 @@ mod tests {
         for (name, _) in LINKER_FLAGS {
             assert!(names.iter().any(|found| found == name), "{name} has flags but no module");
         }
+        let old = Module::read(&folder.join(old_kubernetes::NAME), old_kubernetes::NAME).expect("the old module");
+        assert_eq!(old.kept_in(), "kube-apiserver-1.16.15");
     }
 }

@@ -1,6 +1,6 @@
 //! From a real 1.16 apiserver, whose preferred versions no current server serves, into a real 1.36.
 //!
-//! The old server is not in any registry as a program; `tests/testbed` says how it is built. Where it was not, these
+//! `cargo xtask test` builds the old server, as `tests/testbed/kubernetes-1.16` says. Where that was not done, these
 //! tests say so and are skipped.
 
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ fn cache() -> PathBuf {
 async fn migrates(test: &str, flags: &[&str]) {
     let apiserver = cache().join("testbed/kube-apiserver-1.16.15/kube-apiserver");
     if !apiserver.is_file() {
-        skip(test, Why::NotInRegistry, &format!("{} was not built", apiserver.display()));
+        skip(test, Why::NotSetUp, &format!("{} was not built", apiserver.display()));
         return;
     }
     let bed = Bed::new();

@@ -40,6 +40,15 @@ pub(crate) fn programs(root: &Path, names: &[&str]) -> anyhow::Result<Variables>
     Ok(Variables::from([("PATH".to_owned(), path_with(&folders)?)]))
 }
 
+/// Builds programs that tests find in the cache, because nobody else should find them on `PATH`.
+pub(crate) fn cached(root: &Path, names: &[&str]) {
+    for name in names {
+        if let Err(error) = testbed::program(root, name) {
+            eprintln!("{name} cannot be had, tests that need it will say so: {error:#}");
+        }
+    }
+}
+
 /// Has the sandbox build what it is missing, so that no test waits for that in silence.
 pub(crate) fn components(landfall: &Path) -> anyhow::Result<()> {
     let output = Command::new(landfall)
