@@ -55,6 +55,8 @@ pub struct BackupOutcome {
     pub items_by_kind: BTreeMap<String, usize>,
     pub warnings: usize,
     pub errors: usize,
+    pub hooks_attempted: usize,
+    pub hooks_failed: usize,
     pub compressed_bytes: u64,
     pub uncompressed_bytes: u64,
     pub started: Timestamp,

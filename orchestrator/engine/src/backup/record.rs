@@ -109,6 +109,8 @@ pub(crate) async fn record(
         items_by_kind: stored.resources.iter().map(|(kind, names)| (kind.clone(), names.len())).collect(),
         warnings,
         errors,
+        hooks_attempted: stored.hooks.attempted,
+        hooks_failed: stored.hooks.failed,
         compressed_bytes: stored.stats.compressed,
         uncompressed_bytes: stored.stats.uncompressed,
         started,

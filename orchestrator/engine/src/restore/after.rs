@@ -322,6 +322,41 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn after(container: &str, wait: Option<u64>, ready: bool) -> ExecAfter {
+        let hook = model::request::ExecHook {
+            container: container.to_owned(),
+            command: vec!["true".to_owned()],
+            on_error: OnError::Unset,
+            timeout: Duration::from_secs(1),
+        };
+        ExecAfter { source: "annotation".to_owned(), hook, wait: wait.map(Duration::from_secs), ready }
+    }
+
+    #[test]
+    fn the_most_patient_command_decides_how_long_a_pod_is_watched() {
+        let longest = |waits: &[Option<u64>]| {
+            longest_wait(&waits.iter().map(|wait| after("main", *wait, false)).collect::<Vec<_>>())
+        };
+        assert_eq!(longest(&[Some(1), Some(30), Some(2)]), Duration::from_secs(30));
+        assert_eq!(longest(&[Some(1), None]), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn one_command_that_waits_until_its_container_is_ready_makes_the_others_wait() {
+        let hooks = [after("main", None, false), after("main", None, true), after("side", None, false)];
+        let wanted: Vec<bool> = hooks.iter().map(|hook| is_ready_wanted(&hooks, hook)).collect();
+        assert_eq!(wanted, [true, true, false]);
+        let pod = |ready: bool| {
+            Manifest::from_value(json!({"kind": "Pod", "spec": {"containers": [{"name": "main"}]},
+                "status": {"containerStatuses": [{"name": "main", "ready": ready, "state": {"running": {}}}]}}))
+            .unwrap()
+        };
+        assert!(
+            is_up(&pod(false), "main", false) && !is_up(&pod(false), "main", true) && is_up(&pod(true), "main", true)
+        );
+        assert!(!is_up(&pod(true), "side", false) && !has_container(&pod(true), "side"));
+    }
+
     #[test]
     fn what_is_lacking_is_said() {
         let object = |value| Manifest::from_value(value).unwrap();

@@ -285,8 +285,11 @@ pub(crate) fn ask(question: &str) -> anyhow::Result<bool> {
 fn described_text(described: &Described) -> String {
     let facts = &described.entry.facts;
     let time = |t: Option<jiff::Timestamp>| t.map(|t| t.to_string()).unwrap_or_default();
-    let mut text = format!("Name:       {}\nPhase:      {}\n", described.entry.name, facts.phase);
+    let mut text = format!("Name:         {}\nPhase:        {}\n", described.entry.name, facts.phase);
     let annotation = |key: &str| described.backup.annotation(key).unwrap_or_default().to_owned();
+    let hooks = |key: &str| {
+        described.backup.get(&format!("/status/hookStatus/{key}")).map(ToString::to_string).unwrap_or_default()
+    };
     for (key, value) in [
         ("Kubernetes", annotation("velero.io/source-cluster-k8s-gitversion")),
         ("Started", time(facts.started)),
@@ -295,8 +298,10 @@ fn described_text(described: &Described) -> String {
         ("Items", facts.items.map(|n| n.to_string()).unwrap_or_default()),
         ("Errors", facts.errors.to_string()),
         ("Warnings", facts.warnings.to_string()),
+        ("Hooks", hooks("hooksAttempted")),
+        ("Failed hooks", hooks("hooksFailed")),
     ] {
-        text.push_str(&format!("{:<11} {value}\n", format!("{key}:")));
+        text.push_str(&format!("{:<13} {value}\n", format!("{key}:")));
     }
     text.push_str("Objects by kind:\n");
     for (kind, count) in &described.items_by_kind {

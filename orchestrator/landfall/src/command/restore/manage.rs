@@ -64,8 +64,10 @@ pub(crate) async fn describe(args: &NameArgs, context: &Context) -> Outcome {
             ("Completed", "/outcome/completed"),
             ("Errors", "/outcome/errors"),
             ("Warnings", "/outcome/warnings"),
+            ("Hooks", "/outcome/hooks_attempted"),
+            ("Failed hooks", "/outcome/hooks_failed"),
         ] {
-            out.push_str(&format!("{:<11} {}\n", format!("{key}:"), text(pointer)));
+            out.push_str(&format!("{:<13} {}\n", format!("{key}:"), text(pointer)));
         }
         out.push_str("Objects by kind:\n");
         for (kind, counts) in record.pointer("/outcome/by_kind").and_then(|v| v.as_object()).into_iter().flatten() {

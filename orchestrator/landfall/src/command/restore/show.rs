@@ -95,6 +95,9 @@ pub(crate) fn outcome(outcome: &RestoreOutcome) -> String {
         Some(place) => text.push_str(&format!(", recorded in {place}\n")),
         None => text.push_str(", not recorded in the location\n"),
     }
+    if outcome.hooks_attempted > 0 {
+        text.push_str(&format!("  {} hooks, {} failed\n", outcome.hooks_attempted, outcome.hooks_failed));
+    }
     for exception in outcome.exceptions.iter().take(SHOWN) {
         let verdict = format!("{:?}", exception.verdict).to_lowercase();
         text.push_str(&format!("  - {verdict}: {}: {} ({})\n", exception.item, exception.message, exception.code));
