@@ -75,13 +75,18 @@ pub fn pod_hooks(pod: &Manifest, namespace: &str, requested: &[RestoreHooks]) ->
     out
 }
 
+/// What waits for a pod's volumes to be restored; Velero puts it first, and nothing comes before it.
+const WAIT: &str = "restore-wait";
+
 /// Puts the init containers before the pod's own.
 pub fn insert_init(pod: &mut Manifest, containers: &[Value]) {
     if containers.is_empty() {
         return;
     }
     let own = pod.get("/spec/initContainers").and_then(Value::as_array).cloned().unwrap_or_default();
-    let all: Vec<Value> = containers.iter().cloned().chain(own).collect();
+    let waits = usize::from(own.first().is_some_and(|first| first["name"] == WAIT));
+    let (first, rest) = own.split_at(waits);
+    let all: Vec<Value> = first.iter().chain(containers).chain(rest).cloned().collect();
     pod.set("/spec/initContainers", all);
 }
 
@@ -165,6 +170,11 @@ mod tests {
         let mut changed = pod_with.clone();
         insert_init(&mut changed, &hooks.init);
         assert_eq!(changed.get_str("/spec/initContainers/1/name"), Some("own"));
+        let mut waiting = pod_with.clone();
+        waiting.set("/spec/initContainers", json!([{"name": WAIT}, {"name": "own"}]));
+        insert_init(&mut waiting, &hooks.init);
+        assert_eq!(waiting.get_str("/spec/initContainers/0/name"), Some(WAIT));
+        assert_eq!(waiting.get_str("/spec/initContainers/2/name"), Some("own"));
     }
 
     #[test]
