@@ -10,5 +10,6 @@ mod kills;
 mod migrate;
 mod old;
 mod options;
+mod real_node;
 mod support;
 mod velero;
