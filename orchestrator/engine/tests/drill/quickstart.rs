@@ -1,10 +1,9 @@
-//! The shipped quickstart, start to end, and killed after each of its records.
+//! The shipped quickstart, start to end.
 
 use std::sync::Arc;
 
 use base64::Engine;
-use engine::drill::{NobodyWrites, Unobserved, begin, drive, resume};
-use ports::Journal;
+use engine::drill::{NobodyWrites, Unobserved, begin, drive};
 use scenario::{Header, RunKind, Saga, Scenario, Verdict};
 use testkit::MemoryJournal;
 
@@ -33,19 +32,12 @@ pub(crate) fn header(world: &World, scenario: &Scenario, folder: &std::path::Pat
     }
 }
 
-/// The journal as the next process finds it: what was torn off is cut away.
-async fn found(journal: &MemoryJournal) -> MemoryJournal {
-    let bytes = journal.read().await.unwrap();
-    let good = scenario::format::read(&bytes).unwrap().good_bytes;
-    MemoryJournal::from_bytes(&bytes[..usize::try_from(good).unwrap()])
-}
-
-async fn to_the_end(world: &World, journal: &MemoryJournal, saga: Saga) -> (Saga, Verdict) {
+pub(crate) async fn to_the_end(world: &World, journal: &MemoryJournal, saga: Saga) -> (Saga, Verdict) {
     let driven = drive(Arc::new(world.clone()), &NobodyWrites, journal, saga, Arc::new(Unobserved)).await;
     driven.unwrap_or_else(|error| panic!("{}", model::chain(&error)))
 }
 
-fn assert_passed(saga: &Saga, verdict: &Verdict, world: &World, when: &str) {
+pub(crate) fn assert_passed(saga: &Saga, verdict: &Verdict, world: &World, when: &str) {
     let failures: Vec<String> = saga
         .steps()
         .filter_map(|(step, state)| match &state.outcome {
@@ -78,40 +70,4 @@ async fn the_quickstart_passes_and_leaves_nothing() {
     for secret in [value.as_str(), &hex::encode(SECRET), "hunter2", "not-a-real-password"] {
         assert!(!text.contains(secret), "a secret is in the journal");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_after_some_records_the_quickstart_still_passes() {
-    killed(7).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a minute: every record instead of every seventh"]
-async fn killed_after_any_record_the_quickstart_still_passes() {
-    killed(1).await;
-}
-
-async fn killed(stride: usize) {
-    let scenario = shipped("quickstart.yaml");
-    let mut records = 0;
-    loop {
-        let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
-        let journal = MemoryJournal::new();
-        let saga = begin(&journal, Arc::clone(&scenario), header(&world, &scenario, folder.path())).await.unwrap();
-        // Some of the deaths tear a line.
-        journal.die_after(records, records % 3 * 11);
-        let driven = drive(Arc::new(world.clone()), &NobodyWrites, &journal, saga, Arc::new(Unobserved)).await;
-        let died = driven.is_err();
-        journal.revive();
-        let journal = found(&journal).await;
-        let saga = resume(&journal, Arc::clone(&scenario)).await.unwrap();
-        let (saga, verdict) = to_the_end(&world, &journal, saga).await;
-        assert_passed(&saga, &verdict, &world, &format!("killed after {records} records"));
-        assert_eq!(world.applied(), 2, "nothing is built twice");
-        if !died {
-            break;
-        }
-        records += stride;
-    }
-    assert!(records > 60, "{records}");
 }
