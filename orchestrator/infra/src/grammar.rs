@@ -64,7 +64,7 @@ pub fn is_region(text: &str) -> bool {
     matches!(digit.len(), 1 | 2)
         && digit.bytes().all(|b| b.is_ascii_digit())
         && REGION_PLACES.contains(&place)
-        && (REGION_STARTS.contains(&format!("{start}-").as_str()) || start.starts_with("eusc-"))
+        && (REGION_STARTS.iter().any(|known| known.strip_suffix('-') == Some(start)) || start.starts_with("eusc-"))
 }
 
 /// `use1` for `us-east-1`, as zone ids and ElastiCache's hosts write it.
@@ -146,7 +146,10 @@ pub fn is_hosted_zone(text: &str) -> bool {
 
 /// Whether the whole text is one resource id.
 pub fn is_resource_id(text: &str) -> bool {
-    RESOURCE_IDS.iter().any(|(prefix, _)| resource_id_at(text, 0, prefix) == Some(text.len()))
+    // The digits hold no dash, so that the last dash ends the prefix.
+    let Some((prefix, digits)) = text.rfind('-').map(|dash| text.split_at(dash + 1)) else { return false };
+    RESOURCE_IDS.iter().any(|(known, lengths)| *known == prefix && lengths.contains(&digits.len()))
+        && digits.bytes().all(is_digit)
 }
 
 /// Where the resource id ends that starts at `start` with `prefix`; `None` when it is only part of a longer word.
@@ -157,9 +160,14 @@ pub fn resource_id_at(text: &str, start: usize, prefix: &str) -> Option<usize> {
     }
     let (_, lengths) = RESOURCE_IDS.iter().find(|(known, _)| *known == prefix)?;
     let from = start + prefix.len();
-    let digits = bytes[from..].iter().take(40).take_while(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(*b)).count();
+    let digits = bytes[from..].iter().take(40).take_while(|b| is_digit(**b)).count();
     let end = from + digits;
     (lengths.contains(&digits) && !bytes.get(end).is_some_and(|b| is_word(*b))).then_some(end)
+}
+
+/// A hexadecimal digit as ids are written, in small letters.
+pub fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }
 
 /// Takes apart a whole ARN.

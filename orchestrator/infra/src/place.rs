@@ -52,19 +52,25 @@ impl<'a> Path<'a> {
         std::iter::successors(Some(self), |path| path.parent)
     }
 
-    /// Steps from the root inwards.
-    pub fn steps(&self) -> Vec<Step<'a>> {
-        let mut steps: Vec<Step> = self.outwards().map(|path| path.step).filter(|step| *step != Step::Root).collect();
-        steps.reverse();
-        steps
+    pub fn pointer(&self) -> String {
+        let mut out = String::with_capacity(64);
+        self.write(&mut out);
+        out
     }
 
-    pub fn pointer(&self) -> String {
-        self.steps().into_iter().fold(String::new(), |pointer, step| match step {
-            Step::Key(key) => model::pointer::push(&pointer, key),
-            Step::Index(index) => format!("{pointer}/{index}"),
-            Step::Root => pointer,
-        })
+    fn write(&self, out: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.write(out);
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Key(key) => model::pointer::append(out, key),
+            Step::Index(index) => {
+                use std::fmt::Write;
+                // Writing to a string cannot fail.
+                let _ = write!(out, "/{index}");
+            }
+        }
     }
 
     /// The innermost key, skipping list positions.

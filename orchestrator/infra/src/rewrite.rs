@@ -3,6 +3,7 @@
 //! Because every string is read once and written once, a swap is a swap and a chain moves one step. It knows places but
 //! no kinds; what needs to know a kind is a transform in `plan`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -12,8 +13,8 @@ use serde_json::Value;
 
 use crate::contract::note;
 use crate::pair::{Pairs, expand};
-use crate::place::{self, Path, Place, Step};
-use crate::tokens::{Hit, Permission, Tokens, TooManyTokens};
+use crate::place::{self, Path, Place};
+use crate::tokens::{Hit, Meaning, Permission, Tokens, TooManyTokens};
 use crate::walk::{self, Skipped, Text, Visitor};
 
 /// Longer strings, and those of Secrets, are reported by the values replaced in them and not as a whole.
@@ -49,8 +50,7 @@ impl Rewriter {
 
     /// Rewrites a manifest in place and also says what was not touched and why.
     pub fn rewrite_reporting(&self, manifest: &mut Manifest) -> Rewritten {
-        let (group, kind) = split_kind(manifest);
-        let mut search = Search { tokens: &self.tokens, group, kind, edits: Vec::new(), out: Rewritten::default() };
+        let mut search = Search::new(&self.tokens, manifest);
         walk::walk(manifest, &mut search);
         let Search { edits, mut out, .. } = search;
         if !edits.is_empty() {
@@ -66,8 +66,7 @@ impl Rewriter {
 
     /// Rewrites only what stands at and under a pointer.
     pub fn rewrite_under(&self, manifest: &mut Manifest, pointer: &str) -> Vec<Change> {
-        let (group, kind) = split_kind(manifest);
-        let mut search = Search { tokens: &self.tokens, group, kind, edits: Vec::new(), out: Rewritten::default() };
+        let mut search = Search::new(&self.tokens, manifest);
         walk::walk_under(manifest, pointer, &mut search);
         let Search { edits, mut out, .. } = search;
         if !edits.is_empty() {
@@ -86,18 +85,24 @@ impl Rewriter {
 
 /// A text being rebuilt: everything up to `done` is written.
 #[derive(Default)]
-struct TextEdit {
+struct TextEdit<'r> {
     out: Option<String>,
     done: usize,
-    /// Source, target, why and how often.
-    replaced: BTreeMap<(String, String, String), usize>,
+    replaced: Vec<Replaced<'r>>,
     count: usize,
 }
 
-impl TextEdit {
-    fn take(&mut self, text: &str, hit: Hit<'_>) {
-        let source = &text[hit.start..hit.end];
-        if source == hit.meaning.target {
+/// One value replaced by another, and how often.
+struct Replaced<'r> {
+    source: &'r str,
+    meaning: &'r Meaning,
+    permission: Permission,
+    count: usize,
+}
+
+impl<'r> TextEdit<'r> {
+    fn take(&mut self, text: &str, hit: Hit<'r>) {
+        if hit.source == hit.meaning.target {
             return;
         }
         let out = self.out.get_or_insert_with(|| String::with_capacity(text.len() + 64));
@@ -105,9 +110,13 @@ impl TextEdit {
         out.push_str(&hit.meaning.target);
         self.done = hit.end;
         self.count += 1;
-        let key = (source.to_owned(), hit.meaning.target.clone(), because(&hit));
-        if self.replaced.len() < MAX_LISTED || self.replaced.contains_key(&key) {
-            *self.replaced.entry(key).or_default() += 1;
+        let is_same =
+            |known: &&mut Replaced<'_>| std::ptr::eq(known.meaning, hit.meaning) && known.permission == hit.permission;
+        if let Some(known) = self.replaced.iter_mut().find(is_same) {
+            known.count += 1;
+        } else if self.replaced.len() < MAX_LISTED {
+            let Hit { source, meaning, permission, .. } = hit;
+            self.replaced.push(Replaced { source, meaning, permission, count: 1 });
         }
     }
 
@@ -118,19 +127,32 @@ impl TextEdit {
     }
 }
 
-fn because(hit: &Hit<'_>) -> String {
-    let how = match hit.permission {
-        Permission::Certain => "",
-        Permission::Component => ", as part of an identifier without a pair of its own",
-        Permission::Low => ", low confidence: a whole word in free text",
-    };
-    format!("{} by {}{how}", hit.meaning.key, hit.meaning.by)
+impl Replaced<'_> {
+    fn because(&self) -> String {
+        let how = match self.permission {
+            Permission::Certain => "",
+            Permission::Component => ", as part of an identifier without a pair of its own",
+            Permission::Low => ", low confidence: a whole word in free text",
+        };
+        [&self.meaning.because, how].concat()
+    }
 }
 
-struct Edit {
-    steps: Vec<OwnedStep>,
+/// Why a text changed as a whole.
+fn reasons(replaced: &[Replaced<'_>]) -> String {
+    if let [only] = replaced {
+        return only.because();
+    }
+    let mut reasons: Vec<String> = replaced.iter().map(Replaced::because).collect();
+    reasons.sort();
+    reasons.dedup();
+    reasons.join("; ")
+}
+
+struct Edit<'r> {
+    pointer: String,
     what: What,
-    text: TextEdit,
+    text: TextEdit<'r>,
     after: String,
 }
 
@@ -141,20 +163,22 @@ enum What {
     Key,
 }
 
-enum OwnedStep {
-    Key(String),
-    Index(usize),
-}
-
-struct Search<'r> {
+struct Search<'r, 'm> {
     tokens: &'r Tokens,
-    group: String,
-    kind: String,
-    edits: Vec<Edit>,
+    group: &'m str,
+    kind: &'m str,
+    edits: Vec<Edit<'r>>,
     out: Rewritten,
 }
 
-impl Visitor for Search<'_> {
+impl<'r, 'm> Search<'r, 'm> {
+    fn new(tokens: &'r Tokens, manifest: &'m Manifest) -> Self {
+        let (group, kind) = (group_of(manifest), manifest.kind());
+        Self { tokens, group, kind, edits: Vec::new(), out: Rewritten::default() }
+    }
+}
+
+impl Visitor for Search<'_, '_> {
     fn text(&mut self, text: Text<'_>, path: &Path<'_>) {
         let (text, what) = match text {
             Text::Plain(text) => (text, What::Plain),
@@ -170,7 +194,7 @@ impl Visitor for Search<'_> {
         let place = || match what {
             // Only unmistakable values are replaced in keys: no place is typed, and no word is whole.
             What::Key => Place::default(),
-            What::Plain | What::Encoded => place::place_of(&self.group, &self.kind, path, text),
+            What::Plain | What::Encoded => place::place_of(self.group, self.kind, path, text),
         };
         self.tokens.scan(text, place, |hit| {
             if what != What::Key || hit.permission == Permission::Certain {
@@ -178,12 +202,7 @@ impl Visitor for Search<'_> {
             }
         });
         if let Some(after) = edit.finish(text) {
-            let steps = path.steps().into_iter().filter_map(|step| match step {
-                Step::Key(key) => Some(OwnedStep::Key(key.to_owned())),
-                Step::Index(index) => Some(OwnedStep::Index(index)),
-                Step::Root => None,
-            });
-            self.edits.push(Edit { steps: steps.collect(), what, text: edit, after });
+            self.edits.push(Edit { pointer: path.pointer(), what, text: edit, after });
         }
     }
 
@@ -201,87 +220,82 @@ impl Visitor for Search<'_> {
 }
 
 /// Values first, then keys: a renamed key would make the paths under it stale.
-fn apply(manifest: &mut Manifest, edits: Vec<Edit>, out: &mut Rewritten) {
+fn apply(manifest: &mut Manifest, edits: Vec<Edit<'_>>, out: &mut Rewritten) {
     let is_secret = manifest.kind() == "Secret";
     let (keys, values): (Vec<Edit>, Vec<Edit>) = edits.into_iter().partition(|edit| edit.what == What::Key);
-    for edit in values {
-        let pointer = pointer_of(&edit.steps);
-        let Some(slot) = locate(manifest, &edit.steps) else { continue };
-        let after = match edit.what {
-            What::Encoded => Value::String(STANDARD.encode(&edit.after)),
-            What::Plain | What::Key => Value::String(edit.after),
+    for Edit { pointer, what, text, after } in values {
+        let Some(slot) = locate(manifest, &pointer) else { continue };
+        let after = match what {
+            What::Encoded => Value::String(STANDARD.encode(&after)),
+            What::Plain | What::Key => Value::String(after),
         };
-        let hidden = is_secret || edit.what == What::Encoded;
+        let hidden = is_secret || what == What::Encoded;
         let shown = after.as_str().map_or(0, str::len).max(slot.as_str().map_or(0, str::len)) <= MAX_SHOWN;
-        let before = std::mem::replace(slot, after.clone());
         if shown && !hidden {
-            let reasons: Vec<String> = edit.text.replaced.into_keys().map(|(_, _, because)| because).collect();
-            out.changes.push(Change::set(pointer, Some(before), after, dedup(reasons)));
+            let before = std::mem::replace(slot, after.clone());
+            out.changes.push(Change::set(pointer, Some(before), after, reasons(&text.replaced)));
         } else {
-            let listed: usize = edit.text.replaced.values().sum();
-            let more = edit.text.count.saturating_sub(listed);
-            for ((source, target, because), count) in edit.text.replaced {
-                let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
-                out.changes.push(Change::set(
-                    &pointer,
-                    Some(source.into()),
-                    target.into(),
-                    format!("{because}{times}"),
-                ));
-            }
-            if more > 0 {
-                let message = format!("{more} more replacements in this text are not listed");
-                out.findings.push(note(Severity::Info, "not-listed", Some(&pointer), message));
-            }
+            *slot = after;
+            list(pointer, text, out);
         }
     }
     // Innermost keys first, so that outer paths stay true.
     for edit in keys.into_iter().rev() {
-        let Some((OwnedStep::Key(old), parents)) = edit.steps.split_last() else { continue };
-        let pointer = pointer_of(&edit.steps);
-        let Some(map) = locate_map(manifest, parents) else { continue };
+        let Some((parent, old)) = edit.pointer.rsplit_once('/') else { continue };
+        let old = unescape(old);
+        let Some(map) = locate_map(manifest, parent) else { continue };
         if map.contains_key(&edit.after) {
             let message = format!("the key {:?} exists already, so {old:?} is kept", edit.after);
-            out.findings.push(note(Severity::Warning, "key-collision", Some(&pointer), message));
+            out.findings.push(note(Severity::Warning, "key-collision", Some(&edit.pointer), message));
             continue;
         }
-        if let Some(value) = map.remove(old) {
-            let reasons: Vec<String> = edit.text.replaced.into_keys().map(|(_, _, because)| because).collect();
-            let (before, after) = (Value::String(old.clone()), Value::String(edit.after.clone()));
+        if let Some(value) = map.remove(&*old) {
+            let because = format!("key: {}", reasons(&edit.text.replaced));
+            let (before, after) = (Value::String(old.into_owned()), Value::String(edit.after.clone()));
             map.insert(edit.after, value);
-            out.changes.push(Change::set(pointer, Some(before), after, format!("key: {}", dedup(reasons))));
+            out.changes.push(Change::set(edit.pointer, Some(before), after, because));
         }
     }
 }
 
-fn dedup(mut reasons: Vec<String>) -> String {
-    reasons.sort();
-    reasons.dedup();
-    reasons.join("; ")
+/// Lists the values replaced in a text that is not shown as a whole.
+fn list(pointer: String, text: TextEdit<'_>, out: &mut Rewritten) {
+    let listed: usize = text.replaced.iter().map(|replaced| replaced.count).sum();
+    let more = text.count.saturating_sub(listed);
+    let mut counts: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
+    for replaced in &text.replaced {
+        *counts.entry((replaced.source, &replaced.meaning.target, replaced.because())).or_default() += replaced.count;
+    }
+    for ((source, target, because), count) in counts {
+        let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
+        out.changes.push(Change::set(&pointer, Some(source.into()), target.into(), because + &times));
+    }
+    if more > 0 {
+        let message = format!("{more} more replacements in this text are not listed");
+        out.findings.push(note(Severity::Info, "not-listed", Some(&pointer), message));
+    }
 }
 
-fn pointer_of(steps: &[OwnedStep]) -> String {
-    steps.iter().fold(String::new(), |pointer, step| match step {
-        OwnedStep::Key(key) => model::pointer::push(&pointer, key),
-        OwnedStep::Index(index) => format!("{pointer}/{index}"),
+fn locate<'m>(manifest: &'m mut Manifest, pointer: &str) -> Option<&'m mut Value> {
+    let mut segments = pointer.strip_prefix('/')?.split('/').map(unescape);
+    let first = manifest.as_map_mut().get_mut(&*segments.next()?)?;
+    segments.try_fold(first, |here, segment| match here {
+        Value::Object(map) => map.get_mut(&*segment),
+        Value::Array(list) => list.get_mut(segment.parse::<usize>().ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     })
 }
 
-fn locate<'m>(manifest: &'m mut Manifest, steps: &[OwnedStep]) -> Option<&'m mut Value> {
-    let (OwnedStep::Key(first), rest) = steps.split_first()? else { return None };
-    rest.iter().try_fold(manifest.as_map_mut().get_mut(first)?, |here, step| match step {
-        OwnedStep::Key(key) => here.get_mut(key),
-        OwnedStep::Index(index) => here.get_mut(index),
-    })
+fn locate_map<'m>(manifest: &'m mut Manifest, pointer: &str) -> Option<&'m mut serde_json::Map<String, Value>> {
+    if pointer.is_empty() { Some(manifest.as_map_mut()) } else { locate(manifest, pointer)?.as_object_mut() }
 }
 
-fn locate_map<'m>(manifest: &'m mut Manifest, steps: &[OwnedStep]) -> Option<&'m mut serde_json::Map<String, Value>> {
-    if steps.is_empty() { Some(manifest.as_map_mut()) } else { locate(manifest, steps)?.as_object_mut() }
+fn unescape(segment: &str) -> Cow<'_, str> {
+    if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
 }
 
-fn split_kind(manifest: &Manifest) -> (String, String) {
-    let group = manifest.api_version().split_once('/').map_or("", |(group, _)| group);
-    (group.to_owned(), manifest.kind().to_owned())
+fn group_of(manifest: &Manifest) -> &str {
+    manifest.api_version().split_once('/').map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! All source values in one automaton: where they stand in a text, and whether they may be replaced there.
+//! All source values in one search: where they stand in a text, and whether they may be replaced there.
 //!
 //! One pass, leftmost and longest first, whole tokens only. Does not edit anything.
 
 pub mod boundary;
 pub mod permit;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+pub(crate) mod words;
 
 use crate::class::ValueClass;
 use crate::pair::expand::Variant;
 use crate::place::Place;
 
 pub use permit::{Permission, Setting};
+pub(crate) use words::{Gate, Words};
 
 /// One meaning of a text: which value it is and what takes its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,7 @@ pub struct Meaning {
     pub class: ValueClass,
     pub target: String,
     /// The pair's key and method, for explanations.
-    pub key: String,
-    pub by: String,
+    pub because: String,
 }
 
 /// A place in a text where a source value stands and may be replaced.
@@ -28,67 +27,66 @@ pub struct Meaning {
 pub struct Hit<'t> {
     pub start: usize,
     pub end: usize,
+    /// The text that stands there, as the pair writes it.
+    pub source: &'t str,
     pub meaning: &'t Meaning,
     pub permission: Permission,
 }
 
-#[derive(Debug, Clone)]
-struct Pattern {
-    text: String,
-    meanings: Vec<Meaning>,
-    /// Patterns that this one begins with, longest first: they get their chance when this one does not stand alone.
-    shorter: Vec<usize>,
-}
+/// One of the texts to look for; what it may mean, in the order of the values' classes.
+type Meanings = Vec<Meaning>;
 
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    patterns: Vec<Pattern>,
-    automaton: Option<AhoCorasick>,
+    words: Words,
+    /// Of each of the words.
+    meanings: Vec<Meanings>,
     setting: Setting,
-    shortest: usize,
     shortest_token: usize,
 }
 
+/// More texts than this are no infrastructure.
+const MAX_TOKENS: usize = 1_000_000;
+
 #[derive(Debug, thiserror::Error)]
-#[error("the pairs do not fit into one search")]
-pub struct TooManyTokens(#[source] pub(crate) aho_corasick::BuildError);
+#[error("{0} values are more than one search takes")]
+pub struct TooManyTokens(pub(crate) usize);
+
+impl TooManyTokens {
+    pub(crate) fn check(count: usize) -> Result<(), Self> {
+        if count > MAX_TOKENS { Err(Self(count)) } else { Ok(()) }
+    }
+}
 
 impl Tokens {
     pub fn new(variants: Vec<Variant<'_>>) -> Result<Self, TooManyTokens> {
+        TooManyTokens::check(variants.len())?;
         let setting = Setting::of(&variants);
-        let mut patterns: Vec<Pattern> = Vec::new();
+        let (mut texts, mut meanings): (Vec<String>, Vec<Meanings>) = (Vec::new(), Vec::new());
         let mut sorted = variants;
         sorted.sort_by(|a, b| a.source.cmp(&b.source));
         for variant in sorted {
             let meaning = Meaning {
                 class: variant.class,
                 target: variant.target,
-                key: variant.pair.key.clone(),
-                by: variant.pair.by.to_string(),
+                because: format!("{} by {}", variant.pair.key, variant.pair.by),
             };
-            match patterns.last_mut() {
-                Some(last) if last.text == variant.source => last.meanings.push(meaning),
-                _ => patterns.push(Pattern { text: variant.source, meanings: vec![meaning], shorter: Vec::new() }),
+            match (texts.last(), meanings.last_mut()) {
+                (Some(last), Some(known)) if *last == variant.source => known.push(meaning),
+                _ => {
+                    texts.push(variant.source);
+                    meanings.push(vec![meaning]);
+                }
             }
         }
-        link(&mut patterns);
-        let lengths = |only_tokens: bool| {
-            let is_wanted = move |p: &&Pattern| !only_tokens || p.meanings.iter().any(|m| m.class == ValueClass::Token);
-            patterns.iter().filter(is_wanted).map(|p| p.text.len()).min().unwrap_or(usize::MAX)
-        };
-        let (shortest, shortest_token) = (lengths(false), lengths(true));
-        let automaton = if patterns.is_empty() {
-            None
-        } else {
-            let mut builder = AhoCorasick::builder();
-            builder.match_kind(MatchKind::LeftmostLongest);
-            // A full table is faster but costs megabytes when there are many long values.
-            if patterns.iter().map(|p| p.text.len()).sum::<usize>() > 8 * 1024 {
-                builder.kind(Some(AhoCorasickKind::ContiguousNFA));
-            }
-            Some(builder.build(patterns.iter().map(|p| p.text.as_str())).map_err(TooManyTokens)?)
-        };
-        Ok(Self { patterns, automaton, setting, shortest, shortest_token })
+        let is_token = |known: &Meanings| known.iter().any(|meaning| meaning.class == ValueClass::Token);
+        let tokens = texts.iter().zip(&meanings).filter(|(_, known)| is_token(known));
+        let shortest_token = tokens.map(|(text, _)| text.len()).min().unwrap_or(usize::MAX);
+        let words = Words::new(texts, |at| {
+            let is_name = |meaning: &Meaning| matches!(meaning.class, ValueClass::Name(_) | ValueClass::Never);
+            if meanings[at].iter().all(is_name) { Gate::Names } else { Gate::Always }
+        });
+        Ok(Self { words, meanings, setting, shortest_token })
     }
 
     /// Length of the shortest text that could be a token in a map's key.
@@ -99,21 +97,21 @@ impl Tokens {
     /// Calls `hit` for every replaceable value, left to right, never overlapping. `place` is asked at most once, and
     /// only when something was found.
     pub fn scan<'t>(&'t self, text: &str, place: impl FnOnce() -> Place, mut hit: impl FnMut(Hit<'t>)) {
-        let Some(automaton) = self.automaton.as_ref().filter(|_| text.len() >= self.shortest) else { return };
-        let Some(mut found) = automaton.find(text) else { return };
-        let place = place();
-        loop {
-            let start = found.start();
-            let pattern = &self.patterns[found.pattern().as_usize()];
-            let chain = std::iter::once(pattern).chain(pattern.shorter.iter().map(|at| &self.patterns[*at]));
-            let accepted = chain.into_iter().find_map(|pattern| {
-                let end = start + pattern.text.len();
-                pattern.meanings.iter().find_map(|meaning| {
+        let mut place = Lazy::new(place);
+        let with_names = self.words.may_hold_names(text) && !place.get().names.is_empty();
+        let mut search = self.words.search(text, with_names);
+        let mut from = 0;
+        while let Some((start, longest)) = search.next(from) {
+            let place = place.get();
+            let accepted = self.words.chain(longest).find_map(|index| {
+                let source = self.words.text(index);
+                let end = start + source.len();
+                self.meanings[index].iter().find_map(|meaning| {
                     let permission = self.setting.permit(meaning.class, text, start..end, place)?;
-                    Some(Hit { start, end, meaning, permission })
+                    Some(Hit { start, end, source, meaning, permission })
                 })
             });
-            let next = match accepted {
+            from = match accepted {
                 Some(accepted) => {
                     let end = accepted.end;
                     hit(accepted);
@@ -121,25 +119,25 @@ impl Tokens {
                 }
                 None => start + 1,
             };
-            match automaton.find(Input::new(text).range(next.min(text.len())..)) {
-                Some(again) => found = again,
-                None => return,
-            }
         }
     }
 }
 
-/// Sorted patterns: those that begin another stand before it, on a stack.
-fn link(patterns: &mut [Pattern]) {
-    let mut stack: Vec<usize> = Vec::new();
-    for at in 0..patterns.len() {
-        while let Some(top) = stack.last() {
-            if patterns[at].text.starts_with(&patterns[*top].text) {
-                break;
-            }
-            stack.pop();
+/// A place that is asked for when it is needed, and once.
+pub(crate) struct Lazy<F> {
+    ask: Option<F>,
+    place: Place,
+}
+
+impl<F: FnOnce() -> Place> Lazy<F> {
+    pub(crate) fn new(ask: F) -> Self {
+        Self { ask: Some(ask), place: Place::default() }
+    }
+
+    pub(crate) fn get(&mut self) -> Place {
+        if let Some(ask) = self.ask.take() {
+            self.place = ask();
         }
-        patterns[at].shorter = stack.iter().rev().copied().collect();
-        stack.push(at);
+        self.place
     }
 }

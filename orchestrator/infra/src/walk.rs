@@ -142,13 +142,25 @@ impl<V: Visitor> Walker<'_, V> {
         for (key, inner) in map {
             let path = Path::key(path, key, Some(value));
             let Some(text) = inner.as_str() else { continue };
-            buffer.clear();
-            let ok = STANDARD.decode_vec(text, &mut buffer).is_ok();
-            match std::str::from_utf8(&buffer) {
-                Ok(plain) if ok => self.visitor.text(Text::Decoded(plain), &path),
-                _ => self.visitor.skipped(Skipped::NotText, &path),
+            match decode(text, &mut buffer) {
+                Some(plain) => self.visitor.text(Text::Decoded(plain), &path),
+                None => self.visitor.skipped(Skipped::NotText, &path),
             }
         }
         self.buffer = buffer;
     }
+}
+
+/// The text that base64 stands for; what is not text mostly shows it in its first bytes.
+fn decode<'b>(text: &str, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+    let mut first = [0; 48];
+    if let Some(head) = text.as_bytes().get(..64).filter(|_| text.len() > 64) {
+        let length = STANDARD.decode_slice(head, &mut first).ok()?;
+        if std::str::from_utf8(&first[..length]).is_err_and(|error| error.error_len().is_some()) {
+            return None;
+        }
+    }
+    buffer.clear();
+    STANDARD.decode_vec(text, buffer).ok()?;
+    std::str::from_utf8(buffer).ok()
 }

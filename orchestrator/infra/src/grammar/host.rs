@@ -81,20 +81,28 @@ pub fn host_around(text: &str, at: usize) -> Range<usize> {
 /// What an AWS host is; `None` when it is nobody's or somebody else's.
 pub fn host_kind(host: &str) -> Option<HostKind> {
     let suffix = SUFFIXES.iter().filter(|suffix| host.ends_with(*suffix)).max_by_key(|suffix| suffix.len())?;
-    let labels: Vec<&str> = host[..host.len() - suffix.len()].split('.').collect();
-    let Some(at) = labels.iter().rposition(|label| is_region(label)) else { return Some(HostKind::Resource) };
-    let service = labels[..at].join(".");
-    let regional = at + 1 == labels.len()
-        && (REGIONAL.contains(&service.strip_suffix("-fips").unwrap_or(&service)) || is_registry(&labels[..at]));
-    Some(if regional { HostKind::Regional } else { HostKind::Resource })
+    let own = &host[..host.len() - suffix.len()];
+    // From the last label backwards: `end` is where a label ends.
+    let mut end = own.len();
+    loop {
+        let start = own[..end].rfind('.').map_or(0, |dot| dot + 1);
+        if is_region(&own[start..end]) {
+            let service = own[..start].strip_suffix('.').unwrap_or_default();
+            let known = REGIONAL.contains(&service.strip_suffix("-fips").unwrap_or(service)) || is_registry(service);
+            let is_last = end == own.len();
+            return Some(if is_last && known { HostKind::Regional } else { HostKind::Resource });
+        }
+        if start == 0 {
+            return Some(HostKind::Resource);
+        }
+        end = start - 1;
+    }
 }
 
 /// `<account>.dkr.ecr`, `<account>.dkr.ecr-fips`, `<account>.dkr-ecr`.
-fn is_registry(labels: &[&str]) -> bool {
-    match labels {
-        [account, "dkr", "ecr" | "ecr-fips"] | [account, "dkr-ecr" | "dkr-ecr-fips"] => super::is_account(account),
-        _ => false,
-    }
+fn is_registry(service: &str) -> bool {
+    let Some((account, rest)) = service.split_once('.') else { return false };
+    matches!(rest, "dkr.ecr" | "dkr.ecr-fips" | "dkr-ecr" | "dkr-ecr-fips") && super::is_account(account)
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
-//! The values that the source's contract and the pairs name, in one automaton.
+//! The values that the source's contract and the pairs name, in one search.
 //!
 //! A region or an account inside a longer identifier makes that identifier a leak, whole.
 
 use std::collections::BTreeSet;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use super::Leak;
 use crate::class::{NameKind, ValueClass};
@@ -14,21 +12,14 @@ use crate::grammar;
 use crate::pair::{Confidence, Method};
 use crate::pair::{Pair, Pairs, expand};
 use crate::place::Place;
-use crate::tokens::TooManyTokens;
 use crate::tokens::boundary::{is_whole_word, stands_alone};
+use crate::tokens::{Gate, Lazy, TooManyTokens, Words};
 
 #[derive(Debug, Clone)]
 pub(super) struct Known {
-    automaton: Option<AhoCorasick>,
-    values: Vec<Value>,
-    shortest: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Value {
-    text: String,
-    meanings: Vec<(ValueClass, String)>,
-    shorter: Vec<usize>,
+    words: Words,
+    /// What each of the words may be: its class and its key in the contract.
+    meanings: Vec<Vec<(ValueClass, String)>>,
 }
 
 impl Known {
@@ -55,30 +46,19 @@ impl Known {
             source.body().region.as_deref().filter(|region| !allowed.contains(region)).and_then(grammar::region_code);
         entries.extend(code.map(|code| (code, ValueClass::Region, "region".to_owned())));
         entries.sort();
-        let mut values: Vec<Value> = Vec::new();
+        TooManyTokens::check(entries.len())?;
+        let (mut texts, mut meanings): (Vec<String>, Vec<Vec<(ValueClass, String)>>) = (Vec::new(), Vec::new());
         for (text, class, key) in entries {
-            match values.last_mut() {
-                Some(last) if last.text == text => last.meanings.push((class, key)),
-                _ => values.push(Value { text, meanings: vec![(class, key)], shorter: Vec::new() }),
+            match (texts.last(), meanings.last_mut()) {
+                (Some(last), Some(known)) if *last == text => known.push((class, key)),
+                _ => {
+                    texts.push(text);
+                    meanings.push(vec![(class, key)]);
+                }
             }
         }
-        let mut stack: Vec<usize> = Vec::new();
-        for at in 0..values.len() {
-            while stack.last().is_some_and(|top| !values[at].text.starts_with(&values[*top].text)) {
-                stack.pop();
-            }
-            values[at].shorter = stack.iter().rev().copied().collect();
-            stack.push(at);
-        }
-        let automaton = if values.is_empty() {
-            None
-        } else {
-            let mut builder = AhoCorasick::builder();
-            builder.match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::ContiguousNFA));
-            Some(builder.build(values.iter().map(|value| &value.text)).map_err(TooManyTokens)?)
-        };
-        let shortest = values.iter().map(|value| value.text.len()).min().unwrap_or(usize::MAX);
-        Ok(Self { automaton, values, shortest })
+        let gates: Vec<Gate> = texts.iter().zip(&meanings).map(|(text, known)| gate(text, known)).collect();
+        Ok(Self { words: Words::new(texts, |at| gates[at]), meanings })
     }
 
     /// Finds the source's values in a text; `covered` gets their ranges.
@@ -89,43 +69,40 @@ impl Known {
         covered: &mut Vec<std::ops::Range<usize>>,
         leaks: &mut Vec<Leak>,
     ) {
-        let Some(automaton) = self.automaton.as_ref().filter(|_| text.len() >= self.shortest) else { return };
-        let Some(mut found) = automaton.find(text) else { return };
-        let place = place();
-        loop {
-            let (start, pattern) = (found.start(), found.pattern().as_usize());
-            let chain = std::iter::once(pattern).chain(self.values[pattern].shorter.iter().copied());
-            let hit = chain.into_iter().find_map(|index| self.judge(&self.values[index], text, start, place));
-            let mut next = start + 1;
-            if let Some((range, leak)) = hit {
-                next = range.end;
+        let mut place = Lazy::new(place);
+        let with_names = self.words.may_hold_names(text) && !place.get().names.is_empty();
+        let mut search = self.words.search(text, with_names);
+        let mut from = 0;
+        while let Some((start, longest)) = search.next(from) {
+            let place = place.get();
+            from = start + 1;
+            if let Some((range, leak)) =
+                self.words.chain(longest).find_map(|index| self.judge(index, text, start, place))
+            {
+                from = range.end;
                 covered.push(range);
                 leaks.push(leak);
-            }
-            match automaton.find(Input::new(text).range(next.min(text.len())..)) {
-                Some(again) => found = again,
-                None => return,
             }
         }
     }
 
-    fn judge(&self, value: &Value, text: &str, start: usize, place: Place) -> Option<(std::ops::Range<usize>, Leak)> {
-        let range = start..start + value.text.len();
-        value.meanings.iter().find_map(|(class, key)| {
+    fn judge(&self, index: usize, text: &str, start: usize, place: Place) -> Option<(std::ops::Range<usize>, Leak)> {
+        let value = self.words.text(index);
+        let range = start..start + value.len();
+        self.meanings[index].iter().find_map(|(class, key)| {
             let (range, what) = match class {
                 ValueClass::Token => {
                     stands_alone(text, &range).then(|| (range.clone(), format!("the source's {key}")))?
                 }
                 ValueClass::Name(kind) => {
-                    let says =
-                        (place.names.contains(kind) || is_telling(*kind, &value.text)) && is_whole_word(text, &range);
+                    let says = (place.names.contains(kind) || is_telling(*kind, value)) && is_whole_word(text, &range);
                     says.then(|| (range.clone(), format!("the source's {key}")))?
                 }
                 ValueClass::Region | ValueClass::Account | ValueClass::Zone => {
                     if let Some((arn, span)) = grammar::arn_around(text, range.start) {
                         let component = match class {
-                            ValueClass::Region => arn.region == value.text,
-                            ValueClass::Account => arn.account == value.text,
+                            ValueClass::Region => arn.region == value,
+                            ValueClass::Account => arn.account == value,
                             _ => false,
                         };
                         component.then(|| (span, format!("an ARN with the source's {key}")))?
@@ -133,7 +110,7 @@ impl Known {
                         let span = grammar::host_around(text, range.start);
                         if grammar::host_kind(&text[span.clone()]).is_some() && is_label(text, &span, &range) {
                             (span, format!("a host with the source's {key}"))
-                        } else if *class == ValueClass::Region && !value.text.contains('-') {
+                        } else if *class == ValueClass::Region && is_code(value) {
                             return None;
                         } else {
                             is_whole_word(text, &range).then(|| (range.clone(), format!("the source's {key}")))?
@@ -146,6 +123,23 @@ impl Known {
                 Leak { code: "source-identifier", text: text[range.clone()].to_owned(), what, is_doubtful: false };
             Some((range, leak))
         })
+    }
+}
+
+/// A region's code, which means something in hosts only.
+fn is_code(region: &str) -> bool {
+    !region.contains('-')
+}
+
+/// When a short value is worth looking for: `judge` would not count it elsewhere.
+fn gate(text: &str, meanings: &[(ValueClass, String)]) -> Gate {
+    let all = |is: &dyn Fn(ValueClass) -> bool| meanings.iter().all(|(class, _)| is(*class));
+    if all(&|class| matches!(class, ValueClass::Name(kind) if !is_telling(kind, text))) {
+        Gate::Names
+    } else if all(&|class| class == ValueClass::Region && is_code(text)) {
+        Gate::Hosts
+    } else {
+        Gate::Always
     }
 }
 

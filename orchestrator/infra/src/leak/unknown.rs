@@ -28,11 +28,12 @@ pub(super) fn find(
     // Every id is a prefix, a dash and hexadecimal digits; a dash followed by eight of them is rare.
     for dash in memchr::memchr_iter(b'-', bytes) {
         let digits = bytes.get(dash + 1..dash + 9).unwrap_or_default();
-        if digits.len() < 8 || !digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)) {
+        if digits.len() < 8 || !digits.iter().all(|b| grammar::is_digit(*b)) {
             continue;
         }
+        let before = &bytes[..=dash];
         let candidate = RESOURCE_IDS.iter().find_map(|(prefix, _)| {
-            let start = (dash + 1).checked_sub(prefix.len())?;
+            let start = before.ends_with(prefix.as_bytes()).then(|| before.len() - prefix.len())?;
             Some((*prefix, start, grammar::resource_id_at(text, start, prefix)?))
         });
         let Some((prefix, start, end)) = candidate else { continue };
