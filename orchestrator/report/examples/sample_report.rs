@@ -13,8 +13,12 @@ use scenario::simulate::{Fault, FaultAt, Options, simulate};
 use scenario::{RunKind, Scenario};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).ok_or("name a folder")?);
-    fs::create_dir_all(&folder)?;
+    write(&PathBuf::from(std::env::args().nth(1).ok_or("name a folder")?))
+}
+
+/// One report for each verdict that there is much to say about.
+pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     let load = |name: &str| -> Result<Arc<Scenario>, Box<dyn Error>> {
         Ok(Arc::new(scenario::load(&fs::read_to_string(root.join(name))?)?))

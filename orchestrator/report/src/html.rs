@@ -7,7 +7,7 @@ use model::Severity;
 
 use crate::ReportError;
 use crate::timeline::{self, Timeline, timeline};
-use crate::view::{DrillReport, StepStatus};
+use crate::view::{DrillReport, StepStatus, StepView};
 use crate::words;
 
 #[derive(Template)]
@@ -89,6 +89,19 @@ impl Page<'_> {
             Ok(serde_json::Value::String(text)) => text,
             _ => String::new(),
         }
+    }
+
+    /// What the step said, or at least how much it looked at.
+    fn happened(&self, step: &StepView) -> String {
+        match step.checked {
+            Some(checked) if step.message.is_empty() => format!("{checked} checked"),
+            _ => step.message.clone(),
+        }
+    }
+
+    /// Whether anything was found that points at the source, and not only places that could not be read.
+    fn leaks(&self) -> bool {
+        self.report.leaks.iter().any(|leak| leak.severity > Severity::Info)
     }
 
     fn factor(&self, change: &crate::view::ChangeView) -> String {
