@@ -5,7 +5,7 @@
 mod notify;
 mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ struct Active {
     scenario_file: PathBuf,
     project: PathBuf,
     kept: Kept,
+    /// What was told to end already, so that it is told once.
+    replaced: BTreeSet<String>,
 }
 
 /// How a drill of a schedule came out.
@@ -61,18 +63,27 @@ struct Ended {
     outcome: Result<(Verdict, Box<DrillReport>), String>,
 }
 
+/// What one look at a schedule came to.
+struct Turn {
+    wake_at: Option<Timestamp>,
+    /// Something is due and waits for what it replaces.
+    held: bool,
+}
+
 /// Even when nothing is due, files and clocks change.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: &ScheduleArgs, context: Context) -> Outcome {
     let mut active = Vec::new();
     for path in &args.schedules {
-        active.push(Active::load(path, &context)?);
+        active.push(Active::load(path, args.show, &context)?);
     }
     if args.show {
         return plan::show(&active, &context);
     }
     let context = Arc::new(context);
+    // Heard from now on, whatever is being done when it comes.
+    let mut end = std::pin::pin!(ending());
     super::sweep::expired(&context).await?;
     let notifier = Notifier::new()?;
     let mut running: JoinSet<Ended> = JoinSet::new();
@@ -80,14 +91,24 @@ pub(crate) async fn run(args: &ScheduleArgs, context: Context) -> Outcome {
         schedule.carry_on(index, &mut running, &context)?;
     }
     let mut good = true;
-    let mut end = std::pin::pin!(ending());
     loop {
         let mut wake: Option<Timestamp> = None;
+        let mut held = false;
         for (index, schedule) in active.iter_mut().enumerate() {
-            let at = schedule.turn(index, args, &mut running, &notifier, &context).await?;
-            wake = [wake, at].into_iter().flatten().min();
+            match schedule.turn(index, args, &mut running, &notifier, &context).await {
+                Ok(turn) => {
+                    wake = [wake, turn.wake_at].into_iter().flatten().min();
+                    held |= turn.held;
+                }
+                // The other schedules go on, and this one is looked at again.
+                Err(failure) => {
+                    good = false;
+                    let why = model::chain(failure.error.as_ref());
+                    context.printer.say(&format!("{}: {why}", schedule.schedule.name));
+                }
+            }
         }
-        if args.once && running.is_empty() {
+        if args.once && running.is_empty() && !held {
             return Ok(if good { Exit::Good } else { Exit::NotGood });
         }
         let now = SystemClock.now();
@@ -116,19 +137,22 @@ pub(crate) async fn run(args: &ScheduleArgs, context: Context) -> Outcome {
     }
 }
 
-async fn ending() {
+fn ending() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        match signals {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            }
+            _ => std::future::pending().await,
         }
-        _ => std::future::pending().await,
     }
 }
 
 impl Active {
-    fn load(path: &Path, context: &Context) -> Result<Self, Failure> {
+    fn load(path: &Path, only_look: bool, context: &Context) -> Result<Self, Failure> {
         let text = crate::command::read_input(path)?;
         let schedule = scenario::schedule::load(&text).map_err(|problems| {
             let lines: Vec<String> =
@@ -141,8 +165,11 @@ impl Active {
         let scenario = super::load::scenario(&scenario_file)?;
         scenario.inputs(&schedule.inputs).map_err(|problems| Failure::usage(problems.join("; ")))?;
         let project = super::load::project_of(&scenario_file, &scenario)?;
-        let kept = Kept::open(&context.settings.state, &schedule.name, SystemClock.now())?;
-        Ok(Self { schedule, zone, scenario, scenario_file, project, kept })
+        let mut kept = Kept::open(&context.settings.state, &schedule.name, SystemClock.now())?;
+        if !only_look {
+            kept.take().map_err(|error| Failure::from(error).exit(Exit::CouldNotRun))?;
+        }
+        Ok(Self { schedule, zone, scenario, scenario_file, project, kept, replaced: BTreeSet::new() })
     }
 
     /// The drills that this schedule has started, as far as their folders are there.
@@ -151,16 +178,16 @@ impl Active {
         for run in runs.list()? {
             let Ok(about) = run.about() else { continue };
             let Some(tick) = about.schedule.filter(|tick| tick.schedule == self.schedule.name) else { continue };
-            let (ended, verdict) = match run.recorded() {
+            let (ended, verdict, kept) = match run.recorded() {
                 Ok(recorded) => {
                     let verdict = recorded.saga.verdict().cloned();
                     let last = recorded.journal.records.last().map(|record| record.at);
-                    (verdict.as_ref().and(last), verdict)
+                    (verdict.as_ref().and(last), verdict, !recorded.saga.still_there().is_empty())
                 }
                 // Nobody can tell whether it has ended; it must not hold up the schedule, nor be forgotten.
-                Err(_) => (Some(tick.tick), None),
+                Err(_) => (Some(tick.tick), None, true),
             };
-            past.insert(run.id.clone(), (Past { drill: run.id.clone(), tick: tick.tick, ended, verdict }, run));
+            past.insert(run.id.clone(), (Past { drill: run.id.clone(), tick: tick.tick, ended, verdict, kept }, run));
         }
         Ok(past)
     }
@@ -183,15 +210,17 @@ impl Active {
         running: &mut JoinSet<Ended>,
         notifier: &Notifier,
         context: &Arc<Context>,
-    ) -> Result<Option<Timestamp>, Failure> {
+    ) -> Result<Turn, Failure> {
         let runs = Runs::of(&context.settings.state);
         let now = SystemClock.now();
         let past = self.past(&runs)?;
         let list: Vec<Past> = past.values().map(|(past, _)| past.clone()).collect();
-        let Decision { start: starts, cancel, skipped, forget, wake_at } =
+        let Decision { start: starts, cancel, held, skipped, forget, wake_at } =
             due(&self.schedule, &self.zone, &list, self.kept.since, now);
         for id in cancel {
-            if let Some((_, run)) = past.get(&id) {
+            if let Some((_, run)) = past.get(&id)
+                && self.replaced.insert(id.clone())
+            {
                 let by = format!("schedule {}", self.schedule.name);
                 run.mailbox().post(now, Event::CancelRequested { mode: CancelMode::Now, by, undo: None })?;
                 context.printer.say(&format!("{id}: cancelled, a later one replaces it"));
@@ -235,7 +264,7 @@ impl Active {
             self.kept.save()?;
         }
         self.freshness(&runs, now, notifier, context).await?;
-        Ok(wake_at)
+        Ok(Turn { wake_at, held: !held.is_empty() })
     }
 
     /// Tells once when the last pass has become too old.

@@ -1,5 +1,6 @@
 //! What a schedule remembers between two starts of its process, and when it runs next.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +17,7 @@ use crate::printer::table;
 use crate::runs::{durable, read_capped};
 
 /// `schedules/NAME.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
     format: u32,
     /// The last tick that was handled, or when the schedule was first seen.
@@ -26,6 +27,9 @@ pub(super) struct Kept {
     pub(super) stale: bool,
     #[serde(skip)]
     path: PathBuf,
+    /// Held as long as this process looks after the schedule.
+    #[serde(skip)]
+    lock: Option<File>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,8 +51,7 @@ impl Kept {
         if schedule.is_empty() || !schedule.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             bail!("{schedule:?} cannot be a schedule's name; use letters, digits and dashes");
         }
-        let folder = state.join("schedules");
-        let path = folder.join(format!("{schedule}.json"));
+        let path = state.join("schedules").join(format!("{schedule}.json"));
         if path.is_file() {
             let bytes = read_capped(&path, 1 << 16)?;
             let mut kept: Self =
@@ -59,10 +62,26 @@ impl Kept {
             kept.path = path;
             return Ok(kept);
         }
-        std::fs::create_dir_all(&folder).with_context(|| format!("failed to create {}", folder.display()))?;
-        let kept = Self { format: FORMAT, since: now, stale: false, path };
-        kept.save()?;
-        Ok(kept)
+        Ok(Self { format: FORMAT, since: now, stale: false, path, lock: None })
+    }
+
+    /// From now on the schedule counts, and no other process starts its drills.
+    pub(super) fn take(&mut self) -> Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+        let path = self.path.with_extension("lock");
+        let failed = || format!("failed to lock {}", path.display());
+        let file = File::create(&path).with_context(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                bail!("another process looks after the schedule {name}");
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
+        }
+        self.lock = Some(file);
+        self.save()
     }
 
     pub(super) fn save(&self) -> Result<()> {
