@@ -47,9 +47,9 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Output
 
 /// Why a backup is not picked.
 fn fits(context: &StepContext, params: &Params, found: &Stored) -> Option<String> {
-    let good = found.phase == "Completed" && (params.allow_partial || found.outputs.warnings == 0);
-    let partial = params.allow_partial && found.phase == "PartiallyFailed";
-    if !good && !partial {
+    // Warnings name what a backup does not hold, such as the data of a volume; the run's report names it again.
+    let good = found.phase == "Completed" || params.allow_partial && found.phase == "PartiallyFailed";
+    if !good {
         return Some(format!(
             "ended as {} with {} errors and {} warnings",
             found.phase, found.errors, found.outputs.warnings
