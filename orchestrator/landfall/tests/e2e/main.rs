@@ -9,6 +9,7 @@ mod differential;
 mod kills;
 mod migrate;
 mod old;
+mod operations;
 mod options;
 mod real_node;
 mod support;

@@ -23,7 +23,7 @@ pub struct Params {
     pub within: Option<Period>,
     /// Only backups of this schedule.
     pub schedule: Option<String>,
-    /// Whether a backup with warnings or failed items may be picked.
+    /// Whether a backup that failed in part may be picked; one that completed with warnings always may.
     #[serde(default)]
     pub allow_partial: bool,
 }
