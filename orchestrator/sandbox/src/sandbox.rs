@@ -252,6 +252,19 @@ pub async fn purge(
     Ok(found)
 }
 
+/// What is there of a sandbox, in words: processes that carry its mark, files, the lock of its name. Empty after
+/// [`purge`].
+pub fn remains(settings: &Settings, name: &SandboxName) -> Result<Vec<String>, SandboxError> {
+    let root = settings.sandboxes();
+    // Processes know their folder without links, whether it is still there or not.
+    let root = root.canonicalize().unwrap_or(root);
+    let folder = root.join(name.as_str());
+    let processes =
+        process::marked(&folder).into_iter().map(|identity| format!("process {} of sandbox {name}", identity.pid));
+    let files = [folder.clone(), lock_file(settings, name)].into_iter().filter(|path| path.exists());
+    Ok(processes.chain(files.map(|path| path.display().to_string())).collect())
+}
+
 /// Every sandbox of which there is more than logs, by name.
 pub fn list(settings: &Settings) -> Result<Vec<Status>, SandboxError> {
     let root = settings.sandboxes();

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use sandbox::ports::{FreePorts, PortSource};
 use sandbox::{
-    Down, Event, Release, Sandbox, SandboxError, SandboxName, Silent, State, UpRequest, down, list, purge, status,
+    Down, Event, Release, Sandbox, SandboxError, SandboxName, Silent, State, UpRequest, down, list, purge, remains,
+    status,
 };
 
 use crate::support::{Bench, get, until};
@@ -63,10 +64,13 @@ async fn purge_leaves_nothing_but_the_logs_that_somebody_wants() {
     };
     assert_eq!(purge(&bench.settings, &name, None, &Silent).await.unwrap(), Down::Nothing);
     bench.up(&bench.request("a")).await.detach().unwrap();
+    let there = remains(&bench.settings, &name).unwrap();
+    assert!(there.len() > 4 && there.iter().any(|what| what.starts_with("process ")), "{there:?}");
     let logs = bench.folder.path().join("kept/a");
     assert!(matches!(purge(&bench.settings, &name, Some(&logs), &Silent).await.unwrap(), Down::Ended { .. }));
     assert!(logs.join("kube-apiserver.log").exists());
     assert_eq!((left(), bench.processes()), (vec![], vec![]));
+    assert_eq!(remains(&bench.settings, &name).unwrap(), [""; 0]);
     // Also what an ordinary end left, and where a purge that was killed stopped.
     bench.up(&bench.request("a")).await.down(&bench.settings, &Silent).await.unwrap();
     assert_eq!(left(), ["a", "a"]);
