@@ -16,6 +16,7 @@ use engine::drill::{CommandAnswer, OpenLocation, UserCommand, Workshop};
 use ports::{Clock, Cluster, Infrastructure, PortError, Prober};
 use probe::HttpProber;
 use scenario::steps::ClusterHandle;
+use serde_json::Value;
 use terraform::TerraformInfrastructure;
 
 use crate::clock::SystemClock;
@@ -60,6 +61,16 @@ impl Workshop for LocalWorkshop {
         settings.data_dir = Some(data.join("data"));
         let inner = Arc::new(TerraformInfrastructure::new(settings));
         Arc::new(terraform_meter::MeteredInfrastructure::new(inner, Arc::clone(&self.meter)))
+    }
+
+    async fn remains(&self, contract: &Value) -> Result<Vec<String>, PortError> {
+        let Some(name) = contract.pointer("/connection/sandbox").and_then(Value::as_str) else { return Ok(Vec::new()) };
+        let failed = |error: &anyhow::Error| {
+            PortError::invalid(format!("nobody can look for the sandbox {name:?}")).with_source(Opaque::of(error))
+        };
+        let name = sandbox::SandboxName::parse(name).map_err(|error| failed(&error.into()))?;
+        let settings = self.settings.sandbox().map_err(|error| failed(&error))?;
+        sandbox::remains(&settings, &name).map_err(|error| failed(&error.into()))
     }
 
     fn prober(&self) -> Arc<dyn Prober> {

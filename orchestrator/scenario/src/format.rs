@@ -130,6 +130,9 @@ pub enum Event {
     Undone {
         step: String,
         attempt: u32,
+        /// What was looked at to be sure that nothing is left.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seen: Vec<String>,
     },
     UndoFailed {
         step: String,
@@ -298,6 +301,15 @@ impl Record {
 
 /// Reads a journal. Only the last line may be unreadable, because only it can have been torn by a crash.
 pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
+    match read_to_damage(bytes)? {
+        (journal, None) => Ok(journal),
+        (_, Some(damage)) => Err(damage),
+    }
+}
+
+/// Reads a journal as far as it is whole, and gives what is wrong where it stops being so. What follows the damage may
+/// have happened; whoever carries on from before it relies on steps that can be done twice.
+pub fn read_to_damage(bytes: &[u8]) -> Result<(Journal, Option<JournalError>), JournalError> {
     let mut lines = Lines { rest: bytes, total: bytes.len() as u64, good: 0, number: 0 };
     let header: Header = match lines.next_line() {
         Some(Line::Whole(line)) => {
@@ -318,7 +330,7 @@ pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
     lines.accept();
     let read_only = parse_version(&header.journal).is_some_and(|(_, minor)| minor > MINOR);
     let mut records: Vec<Record> = Vec::new();
-    let mut torn = false;
+    let (mut torn, mut damage) = (false, None);
     while let Some(line) = lines.next_line() {
         let Line::Whole(line) = line else {
             torn = true;
@@ -328,7 +340,8 @@ pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
             Ok(record) => {
                 let expected = records.last().map_or(1, |last| last.number + 1);
                 if record.number != expected && !read_only {
-                    return Err(JournalError::Gap { line: lines.number, expected, found: record.number });
+                    damage = Some(JournalError::Gap { line: lines.number, expected, found: record.number });
+                    break;
                 }
                 records.push(record);
                 lines.accept();
@@ -339,10 +352,13 @@ pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
                 torn = true;
                 break;
             }
-            Err(source) => return Err(JournalError::Damaged { line: lines.number, source: Some(source) }),
+            Err(source) => {
+                damage = Some(JournalError::Damaged { line: lines.number, source: Some(source) });
+                break;
+            }
         }
     }
-    Ok(Journal { header, records, good_bytes: lines.good, torn, read_only })
+    Ok((Journal { header, records, good_bytes: lines.good, torn, read_only }, damage))
 }
 
 impl fmt::Display for RunKind {

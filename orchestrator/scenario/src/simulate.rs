@@ -301,7 +301,7 @@ impl Driver<'_> {
         let event = match (result, undo) {
             (Ok(outputs), false) => Event::Succeeded { step: step.clone(), attempt, outputs },
             (Err(failure), false) => Event::Failed { step: step.clone(), attempt, failure },
-            (Ok(_), true) => Event::Undone { step: step.clone(), attempt },
+            (Ok(_), true) => Event::Undone { step: step.clone(), attempt, seen: Vec::new() },
             (Err(failure), true) => {
                 let left = vec![format!("what {step} made")];
                 Event::UndoFailed { step: step.clone(), attempt, failure, left }

@@ -167,7 +167,7 @@ impl Driver<'_> {
         let event = match (undo, outcome) {
             (false, Ok(outputs)) => Event::Succeeded { step, attempt, outputs },
             (false, Err(failed)) => Event::Failed { step, attempt, failure: failed.failure },
-            (true, Ok(_)) => Event::Undone { step, attempt },
+            (true, Ok(outputs)) => Event::Undone { step, attempt, seen: inflight::seen(outputs) },
             (true, Err(failed)) => Event::UndoFailed { step, attempt, failure: failed.failure, left: failed.left },
         };
         self.record(event).await

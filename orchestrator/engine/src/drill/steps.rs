@@ -3,7 +3,7 @@
 //! Parameters, outputs and the fake world's behaviour are in files of the same name in `scenario`. Both halves may be
 //! done twice with one token, and undoing tolerates that the step never happened, or only half.
 
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 use futures::future::BoxFuture;
 use scenario::format::Outputs;
 use scenario::steps::to_outputs;
@@ -79,10 +79,15 @@ async fn told<T: Serialize>(step: impl Future<Output = Result<T, Failure>>) -> R
     to_outputs(&step.await?)
 }
 
-/// Takes back what a step left. Exhaustive, so that a new kind has to say what it leaves.
-pub(super) fn undo<'a>(context: &'a StepContext, params: &'a StepKind) -> BoxFuture<'a, Result<(), StepFailed>> {
-    match params {
-        StepKind::TerraformApply(params) => terraform_apply::undo(context, params).boxed(),
+/// Takes back what a step left, and says what it looked at to be sure that nothing is left. Exhaustive, so that a new
+/// kind has to say what it leaves.
+pub(super) fn undo<'a>(
+    context: &'a StepContext,
+    params: &'a StepKind,
+    outputs: Option<&'a Outputs>,
+) -> BoxFuture<'a, Result<Vec<String>, StepFailed>> {
+    let quietly: BoxFuture<'a, Result<(), StepFailed>> = match params {
+        StepKind::TerraformApply(params) => return terraform_apply::undo(context, params, outputs).boxed(),
         StepKind::ClusterApply(params) => cluster_apply::undo(context, params).boxed(),
         StepKind::ClusterDrain(params) => cluster_drain::undo(context, params).boxed(),
         StepKind::BackupRun(params) => backup_run::undo(context, params).boxed(),
@@ -104,5 +109,6 @@ pub(super) fn undo<'a>(context: &'a StepContext, params: &'a StepKind) -> BoxFut
         | StepKind::VerifyReferences(_)
         | StepKind::Approve(_)
         | StepKind::Pause(_) => std::future::ready(Ok(())).boxed(),
-    }
+    };
+    quietly.map_ok(|()| Vec::new()).boxed()
 }

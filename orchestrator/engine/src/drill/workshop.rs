@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ::ports::{Clock, Cluster, Infrastructure, ObjectStore, PortError, Prober};
 use async_trait::async_trait;
 use scenario::steps::ClusterHandle;
+use serde_json::Value;
 
 /// Everything a drill needs from the outside.
 ///
@@ -27,6 +28,10 @@ pub trait Workshop: Send + Sync {
     /// Infrastructure whose tool keeps what it knows about one stack with one state in this folder, so that two copies
     /// of a stack do not get into each other's way.
     fn infrastructure(&self, data: &Path) -> Arc<dyn Infrastructure>;
+
+    /// What is still there of the environment that a contract describes, once its stack is destroyed and as far as this
+    /// can be seen without the stack; in words.
+    async fn remains(&self, contract: &Value) -> Result<Vec<String>, PortError>;
 
     fn prober(&self) -> Arc<dyn Prober>;
 

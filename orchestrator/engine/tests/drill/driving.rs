@@ -123,7 +123,7 @@ async fn only_those_who_may_approve_are_heard() {
     let journal = MemoryJournal::new();
     let saga = begin(&journal, Arc::clone(&scenario), header(&world, &scenario, folder.path())).await.unwrap();
     let approved = |by: &str| Event::Approved { step: "go".into(), by: by.into(), comment: String::new() };
-    let forged = Event::Undone { step: "folder".into(), attempt: 1 };
+    let forged = Event::Undone { step: "folder".into(), attempt: 1, seen: Vec::new() };
     let asked = |event: &Event| matches!(event, Event::Asked { .. });
     let letters = Letters::new(asked, vec![forged, approved("bob"), approved("ann"), approved("ann")]);
     let driven = drive(Arc::new(world.clone()), letters.as_ref(), &journal, saga, letters.clone());

@@ -191,6 +191,11 @@ impl Workshop for World {
         Arc::new(FakeInfrastructure(Arc::clone(&self.shared)))
     }
 
+    async fn remains(&self, contract: &Value) -> Result<Vec<String>, PortError> {
+        let name = contract["connection"]["sandbox"].as_str().unwrap_or_default();
+        Ok(World::cluster(self, name).map(|_| format!("cluster {name}")).into_iter().collect())
+    }
+
     fn prober(&self) -> Arc<dyn Prober> {
         Arc::new(Deaf)
     }

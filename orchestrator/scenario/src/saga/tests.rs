@@ -95,7 +95,7 @@ impl Run {
                         panic!("waits for {waiting:?}")
                     };
                     undone.push(step.clone());
-                    self.tell(Event::Undone { step, attempt: 1 });
+                    self.tell(Event::Undone { step, attempt: 1, seen: Vec::new() });
                 }
                 other => panic!("{other:?}"),
             }
@@ -266,7 +266,7 @@ fn events_that_cannot_follow_are_refused_and_change_nothing() {
         Event::Approved { step: v, by: "x".into(), comment: String::new() },
         Event::RetryRequested { step: a.clone(), by: "x".into() },
         Event::UndoStarted { step: a.clone(), attempt: 1 },
-        Event::Undone { step: a, attempt: 1 },
+        Event::Undone { step: a, attempt: 1, seen: Vec::new() },
         Event::UndoBegan,
         Event::UndoRequested { by: "x".into() },
         Event::Finished { verdict: Verdict::Passed },

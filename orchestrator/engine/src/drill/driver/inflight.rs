@@ -18,6 +18,8 @@ use crate::drill::step::{StepContext, StepFailed};
 use crate::drill::steps;
 use crate::drill::workshop::Workshop;
 
+const SEEN: &str = "seen";
+
 /// One attempt, of a step or of its undoing.
 pub(super) struct Work {
     pub(super) step: String,
@@ -146,7 +148,10 @@ async fn attempted(
     let work = async {
         match undo {
             None => steps::run(&context, &params).await.map_err(StepFailed::from),
-            Some(_) => steps::undo(&context, &params).await.map(|()| Outputs::new()),
+            Some(outputs) => {
+                let seen = steps::undo(&context, &params, outputs.as_ref()).await?;
+                Ok(Outputs::from([(SEEN.to_owned(), seen.into())]))
+            }
         }
     };
     let work = Box::pin(work);
@@ -158,6 +163,11 @@ async fn attempted(
         outcome = work => outcome,
         because = context.interrupted() => Err(interrupted_at(because, &context.last_said()).into()),
     }
+}
+
+/// What undoing looked at, out of what the attempt gave.
+pub(super) fn seen(mut outputs: Outputs) -> Vec<String> {
+    outputs.remove(SEEN).and_then(|seen| serde_json::from_value(seen).ok()).unwrap_or_default()
 }
 
 /// As below, with what was being done.

@@ -1,15 +1,20 @@
 //! `terraform.apply`: builds a stack and reads its contract. Undo destroys what was built.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
 
 use scenario::steps::Contract;
 use scenario::steps::terraform_apply::{Outputs, Params};
-use scenario::{Failure, FailureKind};
+use scenario::{Failure, FailureKind, format};
+use serde_json::Value;
 
 use super::stack::{Act, Named, Stack};
-use crate::drill::step::{StepContext, StepFailed, failed};
+use crate::drill::step::{StepContext, StepFailed, disk, failed};
 
 const CONTRACT: &str = "dr_contract";
+/// A state that is larger was not emptied.
+const STATE_CAP: u64 = 64 << 20;
 
 pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Outputs, Failure> {
     let stack = stack(context, params)?;
@@ -40,16 +45,74 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Output
     })
 }
 
-pub(super) async fn undo(context: &StepContext, params: &Params) -> Result<(), StepFailed> {
+/// Destroys what was built, and looks itself whether anything is left: in the state, as far as that is a file, and of
+/// the environment that the contract described.
+pub(super) async fn undo(
+    context: &StepContext,
+    params: &Params,
+    outputs: Option<&format::Outputs>,
+) -> Result<Vec<String>, StepFailed> {
     if params.keep {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let stack = stack(context, params)?;
     let with_left = |failure| StepFailed { failure, left: stack.left() };
-    if stack.is_untouched().await.map_err(with_left)? {
-        return Ok(());
+    let mut seen = Vec::new();
+    if !stack.is_untouched().await.map_err(with_left)? {
+        let outcome = stack.act(Act::Destroy).await.map_err(with_left)?;
+        seen.push(match outcome.deleted.len() {
+            0 => format!("{}: terraform finds nothing to destroy any more", params.stack),
+            number => format!("{}: terraform destroyed {number} resources", params.stack),
+        });
     }
-    stack.act(Act::Destroy).await.map(|_| ()).map_err(with_left)
+    let left = |what: &str, left: Vec<String>| StepFailed {
+        failure: Failure::new(FailureKind::NotVerified, format!("{what}: {}", left.join(", "))),
+        left,
+    };
+    if let Some(state) = &stack.handle.state {
+        match resources(&context.path(state)).map_err(with_left)? {
+            Some(there) if !there.is_empty() => {
+                return Err(left("the stack is destroyed, but its state still holds resources", there));
+            }
+            _ => seen.push(format!("{}: its state holds nothing", params.stack)),
+        }
+    }
+    if let Some(contract) = outputs.and_then(|outputs| outputs.get("contract")).filter(|contract| !contract.is_null()) {
+        let remains = context.workshop.remains(contract).await;
+        let remains = remains.map_err(|error| with_left(failed("failed to look for what is left", &error)))?;
+        if !remains.is_empty() {
+            let mut failed = left("the stack is destroyed, but not everything of it is gone", remains);
+            if let Some(sandbox) = sandbox_of(contract) {
+                failed.failure.hint = format!("landfall sandbox down {sandbox} --purge");
+            }
+            return Err(failed);
+        }
+        if let Some(sandbox) = sandbox_of(contract) {
+            seen.push(format!("sandbox {sandbox}: no process, no file"));
+        }
+    }
+    Ok(seen)
+}
+
+fn sandbox_of(contract: &Value) -> Option<&str> {
+    contract.pointer("/connection/sandbox").and_then(Value::as_str)
+}
+
+/// What a state that is a file still holds, by type and name; `None` when there is no file.
+fn resources(state: &Path) -> Result<Option<Vec<String>>, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(state).and_then(|file| file.take(STATE_CAP).read_to_end(&mut bytes));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(disk("read", state, &error)),
+        Ok(_) => {}
+    }
+    let unreadable = |error| Failure::new(FailureKind::Invalid, format!("{} cannot be read: {error}", state.display()));
+    let file: Value = serde_json::from_slice(&bytes).map_err(unreadable)?;
+    let resources = file.get("resources").and_then(Value::as_array);
+    let managed = resources.into_iter().flatten().filter(|resource| resource["mode"] != "data");
+    let word = |resource: &Value, field: &str| resource[field].as_str().unwrap_or_default().to_owned();
+    Ok(Some(managed.map(|resource| format!("{}.{}", word(resource, "type"), word(resource, "name"))).collect()))
 }
 
 fn stack<'a>(context: &'a StepContext, params: &Params) -> Result<Stack<'a>, Failure> {
