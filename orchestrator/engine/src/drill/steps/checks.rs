@@ -11,6 +11,8 @@ use scenario::{Failure, FailureKind};
 pub(super) struct Checks {
     checked: u64,
     failed: u64,
+    /// What could not be looked at.
+    unseen: u64,
     findings: Vec<Finding>,
 }
 
@@ -23,6 +25,12 @@ impl Checks {
         self.checked += 1;
         self.failed += 1;
         self.note(Severity::Error, item, code, message);
+    }
+
+    /// Could not be looked at: neither good nor bad, and the whole is no proof any more.
+    pub(super) fn unseen(&mut self, code: &str, message: impl Into<String>) {
+        self.unseen += 1;
+        self.note(Severity::Error, None, code, message);
     }
 
     /// Worth knowing, and neither good nor bad.
@@ -53,7 +61,13 @@ impl Checks {
             })
             .collect();
         self.findings.truncate(MAX_FINDINGS);
-        let Self { checked, failed: wrong, findings } = self;
+        let Self { checked, failed: wrong, unseen, findings } = self;
+        if unseen > 0 && wrong == 0 {
+            let summary = format!("{unseen} lists could not be looked at, so it is not known whether {passed}");
+            let message = format!("{summary}: {}", first.join("; "));
+            let verification = Verification { checked, failed: wrong, summary, findings };
+            return Err(failure(FailureKind::NotChecked, message, verification));
+        }
         if checked == 0 {
             let message = format!("nothing was found to check, so it is not known whether {passed}");
             let summary = message.clone();
@@ -64,7 +78,10 @@ impl Checks {
             ));
         }
         if wrong > 0 {
-            let summary = format!("{wrong} of {checked} {failed}");
+            let mut summary = format!("{wrong} of {checked} {failed}");
+            if unseen > 0 {
+                summary.push_str(&format!(", and {unseen} lists could not be looked at"));
+            }
             let message = format!("{summary}: {}", first.join("; "));
             let verification = Verification { checked, failed: wrong, summary, findings };
             return Err(failure(FailureKind::NotVerified, message, verification));
@@ -111,5 +128,11 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::NotVerified);
         assert_eq!(failure.message, "1 of 2 things are bad: it is broken");
         assert_eq!(failure.details["failed"], 1);
+        let mut checks = Checks::default();
+        checks.good();
+        checks.unseen("not-searched", "secrets could not be listed");
+        let failure = checks.end("all is well", "things are bad").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotChecked);
+        assert!(failure.message.ends_with("not known whether all is well: secrets could not be listed"), "{failure}");
     }
 }

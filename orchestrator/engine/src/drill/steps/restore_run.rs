@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Change, ItemId, Verdict};
+use archive::format::DecisionsFile;
+use model::{Change, Decision, ItemId, Verdict};
 use plan::restore::format::{PlanFile, PlannedItem};
 use scenario::steps::restore_run::{Conversion, KindCounts, Outputs, Params, Rewrite};
 use scenario::steps::to_outputs;
@@ -13,7 +14,7 @@ use super::backup;
 use super::restoring::Restoring;
 use super::shown::Shown;
 use crate::drill::made;
-use crate::drill::step::{StepContext, StepFailed, broke, failed};
+use crate::drill::step::{StepContext, StepFailed, broke, disk, failed};
 use crate::restore::{ItemVerdict, RestoreOutcome};
 use crate::rewriting::Rewriting;
 use crate::shelf;
@@ -21,6 +22,8 @@ use crate::shelf;
 /// Longer examples are cut.
 const EXAMPLE: usize = 160;
 const LABEL: &str = "velero.io/restore-name";
+/// In the step's folder.
+const DECISIONS: &str = "decisions.json.gz";
 
 pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Outputs, Failure> {
     let restoring = Restoring::open(context, params).await?;
@@ -31,10 +34,11 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Output
     let planned = planned.map_err(|error| broke(format!("failed to plan the restore of {}", params.backup), &error))?;
     // On disk before the first write: undoing finds by it what this restore made, whichever attempt made it.
     let absent = |item: &&PlannedItem| item.verdict == Verdict::Create;
-    let mine = made::intend(context, planned.file.items.iter().filter(absent).map(|item| item.target.clone()))?;
+    let mine = made::intend(context, planned.file.items.iter().filter(absent).map(|item| ItemId::clone(&item.target)))?;
     let told = Told::of(&planned.file, &opened.kinds);
+    keep_decisions(context, &planned.file)?;
     let items: Vec<(ItemId, Verdict)> =
-        planned.file.items.iter().map(|item| (item.target.clone(), item.verdict)).collect();
+        planned.file.items.iter().map(|item| (ItemId::clone(&item.target), item.verdict)).collect();
     let outcome = crate::restore::act(outside, &job, opened, planned, &Shown::new(context)).await;
     let there = backup::stored(outside.store.as_ref(), &params.location, &params.backup).await?;
     let volumes_without_data = there.map(|there| there.outputs.volumes_without_data).unwrap_or_default();
@@ -59,6 +63,25 @@ pub(super) async fn undo(context: &StepContext, params: &Params) -> Result<(), S
         failure: failed(format!("failed to delete the record of restore {name}"), &error),
         left: vec![format!("restore {name} in {}", params.location)],
     })
+}
+
+/// Writes every decision into the step's folder: the record beside the backup goes when the step is undone, and a
+/// report needs them when the run has ended.
+fn keep_decisions(context: &StepContext, file: &PlanFile) -> Result<(), Failure> {
+    use std::io::Write;
+
+    let items = file.items.iter().flat_map(|item| item.decisions.iter());
+    let decisions: Vec<Decision> = items.chain(&file.skipped).cloned().collect();
+    let bytes = archive::format::write(&DecisionsFile::new(&decisions));
+    let bytes = bytes.map_err(|error| broke("failed to encode the decisions", &error))?;
+    let folder = context.folder()?;
+    let path = folder.join(DECISIONS);
+    let written = || -> std::io::Result<()> {
+        let mut out = tempfile::NamedTempFile::new_in(&folder)?;
+        out.write_all(&bytes)?;
+        out.persist(&path).map(|_| ()).map_err(|error| error.error)
+    };
+    written().map_err(|error| disk("write", &path, &error))
 }
 
 /// Whether so many failures are still a success.

@@ -45,8 +45,7 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
             Err(error) if error.is_not_found() => continue,
             Err(error) => {
                 // Not searched is not clean.
-                checks.bad(
-                    None,
+                checks.unseen(
                     "not-searched",
                     format!("{} could not be listed: {}", resource.group_resource(), model::chain(&error)),
                 );
