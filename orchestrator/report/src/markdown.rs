@@ -105,6 +105,7 @@ pub fn markdown(report: &DrillReport) -> String {
         report.approvals.iter().map(|row| vec![text(&row.step), text(&row.answer), text(&row.by), text(&row.comment)]);
     table(&mut line, "Approvals", &["step", "answer", "by", "comment"], rows);
     list(&mut line, "Not covered", &report.not_covered);
+    list(&mut line, "Nothing is left", &report.nothing_left);
     list(&mut line, "Kept", &report.kept);
     while out.ends_with("\n\n") {
         out.pop();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::{Finding, GroupResource, ItemId, Reason, Severity};
 use scenario::simulate::{Fault, FaultAt, Options, People, Simulation, simulate};
-use scenario::{RunKind, Scenario};
+use scenario::{Event, RunKind, Scenario};
 
 use super::*;
 use crate::view::{ChangeView, StepStatus};
@@ -256,4 +256,29 @@ fn an_unfinished_run_can_be_reported_too() {
     let page = html(&report).unwrap();
     assert!(page.contains("has not ended"));
     assert!(junit(&report).unwrap().contains("<failure"));
+}
+
+#[test]
+fn what_nobody_drove_is_interrupted_and_no_steps_own_time() {
+    let scenario = Arc::new(scenario::load(SCENARIO).unwrap_or_else(|problems| panic!("{problems}")));
+    let mut simulation = Simulation::new(Arc::clone(&scenario), Options::new(RunKind::Drill, start())).unwrap();
+    // The stack has begun, and its effect is unknown.
+    simulation.run(Some(scenario::simulate::Kill { after: 2, effect: true })).unwrap();
+    let mut journal = simulation.read().unwrap();
+    let killed = journal.records.last().unwrap().at;
+    let after = |seconds: i64| killed + jiff::SignedDuration::from_secs(seconds);
+    let started = |attempt| Event::Started { step: "stack".into(), attempt };
+    let failure = scenario::Failure::new(scenario::FailureKind::Other, "no");
+    let failed = Event::Failed { step: "stack".into(), attempt: 1, failure };
+    assert_eq!(journal.records.last().unwrap().event, started(1));
+    for (at, event) in [(3600, Event::Resumed), (3600, started(1)), (3607, failed)] {
+        let number = journal.records.len() as u64 + 1;
+        journal.records.push(scenario::Record { number, at: after(at), event });
+    }
+    let saga = scenario::Saga::replay(scenario, &journal).unwrap();
+    let report = compose(&saga, &journal, &Extra::default());
+    assert_eq!(report.steps[0].seconds, Some(7.0));
+    let interrupted = report.measures.iter().find(|measure| measure.name == "interrupted, 1 time").unwrap();
+    assert_eq!(interrupted.seconds, 3600.0);
+    assert!(report.seconds() >= 3607.0, "what went by on the clock still did");
 }

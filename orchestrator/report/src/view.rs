@@ -64,6 +64,9 @@ pub struct DrillReport {
     #[serde(default)]
     pub interventions: Vec<InterventionView>,
     pub not_covered: Vec<String>,
+    /// What was looked at to be sure that nothing is left.
+    #[serde(default)]
+    pub nothing_left: Vec<String>,
     /// What is still there on purpose.
     #[serde(default)]
     pub kept: Vec<String>,
