@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use scenario::{Header, Journal, Saga, Scenario};
+use scenario::{Event, Header, Journal, Record, Saga, Scenario};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +65,17 @@ pub(crate) struct Recorded {
     pub(crate) saga: Saga,
 }
 
+/// What can be seen of a run whose journal is damaged.
+pub(crate) struct Glimpse {
+    pub(crate) scenario: String,
+    pub(crate) has_ended: bool,
+}
+
 const FORMAT: u32 = 1;
 const ABOUT_CAP: u64 = 1 << 20;
 const SCENARIO_CAP: u64 = 4 << 20;
 /// A journal beyond this is damaged, not long.
-const JOURNAL_CAP: u64 = 1 << 30;
+pub(crate) const JOURNAL_CAP: u64 = 1 << 30;
 /// Ids become names of sandboxes together with a word of the scenario.
 const MAX_ID: usize = 33;
 
@@ -139,7 +145,12 @@ impl Runs {
             return Ok(());
         }
         // Nobody is making a folder while the door is held.
-        let _door = self.door()?;
+        let door = self.door()?;
+        self.remove_stillborn_behind(&door)
+    }
+
+    /// As above, for whoever holds the door.
+    pub(crate) fn remove_stillborn_behind(&self, _door: &File) -> Result<()> {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let Ok(id) = entry.file_name().into_string() else { continue };
             if is_id(&id) && entry.path().is_dir() && !entry.path().join("journal.jsonl").exists() {
@@ -188,6 +199,16 @@ impl RunFolder {
     pub(crate) fn journal(&self) -> Result<Journal> {
         let bytes = read_capped(&self.journal_path(), JOURNAL_CAP)?;
         scenario::format::read(&bytes).with_context(|| format!("the journal of {} cannot be read", self.id))
+    }
+
+    /// What a journal that cannot be replayed still tells: whose run it is, and whether its last line ended it.
+    pub(crate) fn glimpse(&self) -> Option<Glimpse> {
+        let bytes = read_capped(&self.journal_path(), JOURNAL_CAP).ok()?;
+        let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let header: serde_json::Value = serde_json::from_slice(lines.next()?).ok()?;
+        let last = lines.next_back().and_then(|line| serde_json::from_slice::<Record>(line).ok());
+        let has_ended = last.is_some_and(|record| matches!(record.event, Event::Finished { .. }));
+        Some(Glimpse { scenario: header.get("scenario")?.as_str()?.to_owned(), has_ended })
     }
 
     /// The run's own copy of its scenario.

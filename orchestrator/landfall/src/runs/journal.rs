@@ -29,8 +29,9 @@ const ATTEMPTS: u32 = 10;
 const BETWEEN: Duration = Duration::from_millis(50);
 
 impl FileJournal {
-    /// Takes the lock, and cuts a torn last line away.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    /// Takes the lock, and cuts a torn last line away; with `cut_damage` also everything from the first line that is
+    /// damaged, after a copy of all of it was kept.
+    pub(crate) async fn open(path: &Path, cut_damage: bool) -> Result<Self> {
         let failed = || format!("failed to open {}", path.display());
         let mut file = OpenOptions::new().read(true).write(true).open(path).with_context(failed)?;
         for attempt in 1.. {
@@ -43,7 +44,16 @@ impl FileJournal {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(failed)?;
-        let journal = scenario::format::read(&bytes).with_context(|| format!("{} cannot be used", path.display()))?;
+        let unusable = || format!("{} cannot be used", path.display());
+        let (journal, damage) = scenario::format::read_to_damage(&bytes).with_context(unusable)?;
+        match damage {
+            Some(_) if cut_damage => {
+                // Before anything is cut: what is damaged may still tell a person something.
+                super::durable(&path.with_extension("damaged"), &bytes)?;
+            }
+            Some(damage) => return Err(damage).with_context(unusable),
+            None => {}
+        }
         if journal.read_only {
             bail!("the journal was written by a newer version, which has to go on with it");
         }

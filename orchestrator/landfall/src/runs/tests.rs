@@ -59,9 +59,9 @@ async fn one_writer_at_a_time_and_a_torn_line_is_cut() {
     let recorded = run.recorded().unwrap();
     let record = recorded.saga.next_record(recorded.journal.header.opened, Event::UndoBegan);
     {
-        let journal = FileJournal::open(&run.journal_path()).await.unwrap();
+        let journal = FileJournal::open(&run.journal_path(), false).await.unwrap();
         assert!(run.is_driven());
-        let error = FileJournal::open(&run.journal_path()).await.unwrap_err();
+        let error = FileJournal::open(&run.journal_path(), false).await.unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
         journal.append(&record.to_line().unwrap()).await.unwrap();
     }
@@ -70,7 +70,7 @@ async fn one_writer_at_a_time_and_a_torn_line_is_cut() {
     let whole = bytes.len();
     bytes.extend_from_slice(b"{\"number\":2,\"at\"");
     std::fs::write(run.journal_path(), &bytes).unwrap();
-    let journal = FileJournal::open(&run.journal_path()).await.unwrap();
+    let journal = FileJournal::open(&run.journal_path(), false).await.unwrap();
     assert_eq!(journal.read().await.unwrap().len(), whole);
     assert_eq!(run.journal().unwrap().records.len(), 1);
 }

@@ -29,7 +29,8 @@ const ALL: [(What, &str); 5] = [
     (What::Wait, "waiting for readiness"),
 ];
 const OWN: &str = "landfall's own";
-const PEOPLE: &str = "not measured: killed, between two goes, or before resuming";
+/// From the last record of a process to the next process; what that one would still have measured is part of it.
+const INTERRUPTED: &str = "interrupted: nobody drove the run";
 
 pub(crate) struct Meter {
     began: Instant,
@@ -69,18 +70,18 @@ impl Meter {
     }
 }
 
-/// Adds what an earlier process measured, and names the time in which no process ran.
+/// Adds what earlier processes measured, and names the time in which no process ran.
 pub(crate) fn together(earlier: &[(String, f64)], now: Vec<(String, f64)>, whole: f64) -> Vec<(String, f64)> {
     let mut sum = now;
-    for (name, seconds) in earlier.iter().filter(|(name, _)| name != PEOPLE) {
+    for (name, seconds) in earlier.iter().filter(|(name, _)| name != INTERRUPTED) {
         match sum.iter_mut().find(|(known, _)| known == name) {
             Some((_, total)) => *total += seconds,
             None => sum.push((name.clone(), *seconds)),
         }
     }
     let explained: f64 = sum.iter().map(|(_, seconds)| seconds).sum();
-    if whole - explained > 1.0 {
-        sum.push((PEOPLE.to_owned(), whole - explained));
+    if !earlier.is_empty() && whole - explained > 0.1 {
+        sum.push((INTERRUPTED.to_owned(), whole - explained));
     }
     sum
 }
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn two_processes_add_up_and_the_time_between_is_named() {
         let line = |name: &str, seconds| (name.to_owned(), seconds);
-        let sum = together(&[line(OWN, 2.0), line(PEOPLE, 9.0)], vec![line(OWN, 1.0)], 10.0);
-        assert_eq!(sum, [line(OWN, 3.0), line(PEOPLE, 7.0)]);
+        let sum = together(&[line(OWN, 2.0), line(INTERRUPTED, 9.0)], vec![line(OWN, 1.0)], 10.0);
+        assert_eq!(sum, [line(OWN, 3.0), line(INTERRUPTED, 7.0)]);
     }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use engine::drill::{DrillObserver, DriveError};
+use engine::drill::{DrillObserver, DriveError, StepProgress};
+use jiff::Timestamp;
 use ports::Clock as _;
 use report::DrillReport;
-use scenario::{Event, Saga, Verdict};
+use scenario::{Event, Record, Saga, Verdict, Waiting};
 
 use super::answers::{Answers, Urge};
 use super::report::Measured;
@@ -27,6 +28,8 @@ pub(crate) struct Manner {
     pub(crate) leave_to_people: bool,
     /// Ctrl-C cancels, and a terminal may answer.
     pub(crate) at_terminal: bool,
+    /// Carry on from before the first damaged line of the journal.
+    pub(crate) cut_damage: bool,
     /// Goes before what the run's own record says.
     pub(crate) sign_key: Option<PathBuf>,
 }
@@ -49,12 +52,12 @@ pub(crate) async fn drive(
 ) -> Result<Driven, Failure> {
     let runs = Runs::of(&context.settings.state);
     let about = run.about()?;
-    let journal = FileJournal::open(&run.journal_path()).await.map_err(|error| {
+    let journal = FileJournal::open(&run.journal_path(), manner.cut_damage).await.map_err(|error| {
         Failure::from(error.context(format!("run {} cannot be driven", run.id)))
             .exit(Exit::CouldNotRun)
             .hint(format!("`landfall drill status {}` shows where it stands", run.id))
     })?;
-    let scenario = run.scenario()?;
+    let scenario = run.scenario().map_err(|error| Failure::from(error).exit(Exit::CouldNotRun))?;
     let mut saga = engine::drill::resume(&journal, scenario).await.map_err(|error| broken(error, run))?;
     if let (Some(by), Some(_)) = (&manner.undo_by, saga.verdict()) {
         append(&journal, &mut saga, Event::UndoRequested { by: by.clone() }).await?;
@@ -64,7 +67,9 @@ pub(crate) async fn drive(
     let before = run.read_json::<Measured>("measured.json", 1 << 20).unwrap_or_default();
     let workshop = LocalWorkshop::new(context.settings.clone(), about.project.clone(), Arc::clone(&meter))?;
     let answers = Answers::new(run.mailbox(), context, manner.at_terminal);
-    let observer = answers.watched(observer);
+    let measuring = Arc::new(Measuring { run: run.clone(), meter, before, opened, observer });
+    measuring.keep(SystemClock.now());
+    let observer = answers.watched(Arc::clone(&measuring) as Arc<dyn DrillObserver>);
     let driving = engine::drill::drive(Arc::new(workshop), &answers, &journal, saga, observer);
     let ended = tokio::select! {
         ended = driving => Some(ended),
@@ -76,15 +81,55 @@ pub(crate) async fn drive(
             }
         },
     };
-    let took = SystemClock.now().duration_since(opened).as_secs_f64();
-    let measured = Measured { breakdown: together(&before.breakdown, meter.breakdown(), took) };
-    run.write_json("measured.json", &measured)?;
+    run.write_json("measured.json", &measuring.measured(SystemClock.now()))?;
     let Some(ended) = ended else { return Ok(Driven::WaitsForPeople) };
     let (_, verdict) = ended.map_err(|error| broken(error, run))?;
     let key = manner.sign_key.clone().or(about.sign_key);
     let report = super::report::write(&runs, run, key.as_deref())?;
     drop(journal);
     Ok(Driven::Ended { verdict, report: Box::new(report) })
+}
+
+/// Keeps what was measured with every record, so that a kill loses no more of it than of the journal.
+struct Measuring {
+    run: RunFolder,
+    meter: Arc<Meter>,
+    before: Measured,
+    opened: Timestamp,
+    observer: Arc<dyn DrillObserver>,
+}
+
+impl Measuring {
+    fn measured(&self, now: Timestamp) -> Measured {
+        let took = now.duration_since(self.opened).as_secs_f64();
+        Measured { breakdown: together(&self.before.breakdown, self.meter.breakdown(), took) }
+    }
+
+    /// Whole or not at all, but not durable: a machine that goes down may take it along. A breakdown that cannot be
+    /// kept is no reason to stop a recovery.
+    fn keep(&self, now: Timestamp) {
+        let part = self.run.file("measured.json.part");
+        if let Ok(bytes) = serde_json::to_vec_pretty(&self.measured(now))
+            && std::fs::write(&part, bytes).is_ok()
+        {
+            let _ = std::fs::rename(&part, self.run.file("measured.json"));
+        }
+    }
+}
+
+impl DrillObserver for Measuring {
+    fn recorded(&self, saga: &Saga, record: &Record) {
+        self.keep(record.at);
+        self.observer.recorded(saga, record);
+    }
+
+    fn progress(&self, step: &str, progress: &StepProgress) {
+        self.observer.progress(step, progress);
+    }
+
+    fn waiting(&self, saga: &Saga, waiting: &[Waiting], until: Option<Timestamp>) {
+        self.observer.waiting(saga, waiting, until);
+    }
 }
 
 async fn append(journal: &FileJournal, saga: &mut Saga, event: Event) -> Result<(), Failure> {

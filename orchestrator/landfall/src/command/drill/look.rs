@@ -133,8 +133,45 @@ pub(crate) fn status(args: &StatusArgs, context: &Context) -> Outcome {
     }
 }
 
+/// Why nothing can be said of a run, and what can be done about it.
+pub(crate) fn unreadable(run: &RunFolder, error: anyhow::Error) -> Failure {
+    use scenario::format::{JournalError, read_to_damage};
+
+    let id = &run.id;
+    let bytes = crate::runs::read_capped(&run.journal_path(), crate::runs::JOURNAL_CAP).unwrap_or_default();
+    let hint = match read_to_damage(&bytes) {
+        Ok((journal, Some(_))) => {
+            let begun: std::collections::BTreeSet<&str> = journal
+                .records
+                .iter()
+                .filter(|record| matches!(record.event, scenario::Event::Started { .. }))
+                .filter_map(|record| record.event.step())
+                .collect();
+            let begun = match begun.is_empty() {
+                true => "no step had begun".to_owned(),
+                false => format!("these steps had begun: {}", begun.into_iter().collect::<Vec<_>>().join(", ")),
+            };
+            format!(
+                "before the damage {begun}; `landfall drill resume {id} --from-last-good` carries on from there, or put \
+                 an undamaged copy of the journal in its place"
+            )
+        }
+        Ok((journal, None)) if error.downcast_ref::<scenario::SagaError>().is_some() => format!(
+            "{} must be the scenario that the run began with (SHA-256 {}); put that back, then `landfall drill resume {id}`",
+            run.file("scenario.yaml").display(),
+            journal.header.scenario_digest
+        ),
+        Ok(_) => format!("its folder is {}", run.path.display()),
+        Err(JournalError::Version { .. }) => {
+            format!("carry on with the version of landfall that began it: landfall drill resume {id}")
+        }
+        Err(_) => format!("nothing is known of what it began; its folder is {}", run.path.display()),
+    };
+    Failure::from(error.context(format!("run {id} cannot be read"))).exit(Exit::CouldNotRun).hint(hint)
+}
+
 fn one(run: &RunFolder, context: &Context) -> Outcome {
-    let recorded = run.recorded()?;
+    let recorded = run.recorded().map_err(|error| unreadable(run, error))?;
     let report = report::compose(&recorded.saga, &recorded.journal, &report::Extra::default());
     let listed = listed(run);
     let driven = run.is_driven();
@@ -270,7 +307,7 @@ fn listed(run: &RunFolder) -> Listed {
         }
         Err(error) => Listed {
             id: run.id.clone(),
-            scenario: String::new(),
+            scenario: run.glimpse().map(|seen| seen.scenario).unwrap_or_default(),
             kind: None,
             state: "Unreadable".to_owned(),
             opened: None,

@@ -112,7 +112,7 @@ pub(crate) fn skip(args: &SkipArgs, context: &Context) -> Outcome {
 
 fn unfinished(id: &str, context: &Context) -> Result<RunFolder, Failure> {
     let run = find(&Runs::of(&context.settings.state), id)?;
-    let recorded = run.recorded()?;
+    let recorded = run.recorded().map_err(|error| super::look::unreadable(&run, error))?;
     match recorded.saga.verdict() {
         Some(verdict) => Err(Failure::usage(format!("run {id} has ended: {}", verdict.word()))),
         None => Ok(run),

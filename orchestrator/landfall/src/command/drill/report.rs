@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use archive::format::DecisionsFile;
+use archive::format::decisions::StoredDecision;
 use clap::Args;
+use model::{Decision, GroupResource, ItemId, Reason};
 use report::{DrillReport, Extra};
+use scenario::Uses;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Context;
@@ -29,6 +33,8 @@ pub(crate) struct ReportArgs {
 }
 
 const CAP: u64 = 64 << 20;
+/// In the folder of a step that restores.
+const DECISIONS: &str = "decisions.json.gz";
 const FORMS: [(&str, Form); 4] = [
     ("report.json", Form::Json),
     ("report.html", Form::Html),
@@ -54,8 +60,30 @@ pub(crate) fn report_of(runs: &Runs, run: &RunFolder) -> Result<DrillReport> {
     extra.environment.insert("landfall".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     extra.environment.insert("run folder".to_owned(), run.path.display().to_string());
     extra.environment.insert("project".to_owned(), recorded.about.project.display().to_string());
+    let restores = recorded.scenario.steps.iter().filter(|step| step.uses == Uses::RestoreRun);
+    for step in restores.filter(|step| recorded.saga.state(&step.id).is_some_and(scenario::StepState::has_begun)) {
+        extra.decisions.extend(decisions(&run.file("steps").join(&step.id)));
+    }
     extra.last_good = last_good(runs, run, &recorded.scenario.name, recorded.journal.header.opened);
     Ok(report::compose(&recorded.saga, &recorded.journal, &extra))
+}
+
+/// What a restore decided, as far as it came to that. A file that cannot be read is no reason to have no report.
+fn decisions(folder: &Path) -> Vec<Decision> {
+    let Ok(file) = std::fs::File::open(folder.join(DECISIONS)) else { return Vec::new() };
+    let Ok(file) = archive::format::read::<DecisionsFile>(file) else { return Vec::new() };
+    file.decisions.into_iter().filter_map(decision).collect()
+}
+
+/// `None` for a word that this version does not know.
+fn decision(stored: StoredDecision) -> Option<Decision> {
+    let StoredDecision { resource, namespace, name, pass, verdict, code, message } = stored;
+    Some(Decision {
+        item: ItemId { resource: GroupResource::parse(&resource), namespace, name },
+        pass: serde_json::from_value(pass.into()).ok()?,
+        verdict: serde_json::from_value(verdict.into()).ok()?,
+        reason: Reason::new(code, message),
+    })
 }
 
 /// The report of the last run of the scenario that passed before this one.

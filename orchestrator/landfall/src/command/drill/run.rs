@@ -37,6 +37,10 @@ pub(crate) struct ResumeArgs {
     /// Destroy what a finished run left or kept.
     #[arg(long)]
     undo: bool,
+    /// When the journal is damaged, carry on from its last good line; the whole of it is kept as journal.damaged. What
+    /// was done after that line is done again.
+    #[arg(long)]
+    from_last_good: bool,
     #[command(flatten)]
     manner: MannerArgs,
 }
@@ -79,24 +83,36 @@ pub(crate) async fn run(args: &RunArgs, kind: RunKind, context: &Context) -> Out
     about.sign_key.clone_from(&key);
     let run = begin(&scenario, inputs, kind, about, args.allow_overlap, context)?;
     context.printer.say(&format!("{kind} {} of {}; its folder is {}", run.id, scenario.name, run.path.display()));
-    finish(&run, &args.manner, None, context).await
+    finish(&run, &args.manner, None, false, context).await
 }
 
 pub(crate) async fn resume(args: &ResumeArgs, context: &Context) -> Outcome {
     let run = super::look::find(&Runs::of(&context.settings.state), &args.id)?;
     args.manner.key()?;
-    let recorded = run.recorded()?;
-    let ended = recorded.saga.verdict().is_some();
-    if ended && !args.undo {
-        let verdict = recorded.saga.verdict().map_or("", Verdict::word);
-        let failure = Failure::usage(format!("run {} has ended: {verdict}", run.id));
-        return Err(match recorded.saga.still_there().is_empty() {
-            true => failure,
-            false => failure.hint(format!("`landfall drill resume {} --undo` destroys what is still there", run.id)),
-        });
+    match run.recorded() {
+        Ok(recorded) => {
+            if let (Some(verdict), false) = (recorded.saga.verdict(), args.undo) {
+                return told_again(&run, verdict, args, context);
+            }
+        }
+        // Said when it is driven, unless that is what is asked for.
+        Err(_) if args.from_last_good => {}
+        Err(error) => return Err(super::look::unreadable(&run, error)),
     }
     let undo_by = args.undo.then(|| context.settings.user.clone());
-    finish(&run, &args.manner, undo_by, context).await
+    finish(&run, &args.manner, undo_by, args.from_last_good, context).await
+}
+
+/// A run that has ended has nothing to carry on with but its reports, which a kill may have kept from being written.
+fn told_again(run: &RunFolder, verdict: &Verdict, args: &ResumeArgs, context: &Context) -> Outcome {
+    let key = args.manner.sign_key.clone().or(run.about()?.sign_key);
+    let report = super::report::write(&Runs::of(&context.settings.state), run, key.as_deref())?;
+    context.printer.say(&format!("run {} has ended: {}", run.id, verdict.word()));
+    if !run.recorded()?.saga.still_there().is_empty() {
+        context.printer.say(&format!("`landfall drill resume {} --undo` destroys what is still there", run.id));
+    }
+    show(run, &report, context)?;
+    Ok(exit_of(verdict))
 }
 
 /// Makes the run's folder, after making sure that it may begin.
@@ -115,7 +131,9 @@ pub(crate) fn begin(
         }
     }
     let runs = Runs::of(&context.settings.state);
-    let _door = runs.door()?;
+    let door = runs.door()?;
+    // What was killed before it began is nobody's run.
+    runs.remove_stillborn_behind(&door)?;
     if scenario.overlap == Overlap::Forbid && !allow_overlap {
         for other in runs.list()? {
             refuse_beside(&other, &scenario.name)?;
@@ -140,10 +158,9 @@ pub(crate) fn begin(
 fn refuse_beside(other: &RunFolder, scenario: &str) -> Result<(), Failure> {
     let (unfinished, name) = match other.recorded() {
         Ok(recorded) => (recorded.saga.verdict().is_none(), recorded.scenario.name.clone()),
-        // Whether it is finished nobody can tell; its header alone may still say whose it is.
-        Err(_) => match other.journal() {
-            Ok(journal) => (true, journal.header.scenario),
-            Err(_) => return Ok(()),
+        Err(_) => match other.glimpse() {
+            Some(seen) => (!seen.has_ended, seen.scenario),
+            None => return Ok(()),
         },
     };
     if !unfinished || name != scenario {
@@ -160,8 +177,15 @@ fn refuse_beside(other: &RunFolder, scenario: &str) -> Result<(), Failure> {
     })
 }
 
-async fn finish(run: &RunFolder, args: &MannerArgs, undo_by: Option<String>, context: &Context) -> Outcome {
-    let manner = Manner { undo_by, leave_to_people: args.no_wait, at_terminal: true, sign_key: args.sign_key.clone() };
+async fn finish(
+    run: &RunFolder,
+    args: &MannerArgs,
+    undo_by: Option<String>,
+    cut_damage: bool,
+    context: &Context,
+) -> Outcome {
+    let sign_key = args.sign_key.clone();
+    let manner = Manner { undo_by, leave_to_people: args.no_wait, at_terminal: true, cut_damage, sign_key };
     let live = Arc::new(Live::new(context.printer));
     match drive(run, context, live, &manner).await? {
         Driven::Ended { verdict, report } => {
@@ -219,6 +243,7 @@ fn shown(ended: &Ended<'_>, report: &DrillReport) -> String {
         .iter()
         .map(|(name, seconds)| format!("{name}: {seconds:.1}s ({:.0} %)", 100.0 * seconds / whole));
     section(&format!("{:.1}s in all", ended.seconds), &mut parts.into_iter());
+    section("nothing is left", &mut report.nothing_left.iter().cloned());
     section("not covered", &mut ended.not_covered.iter().cloned());
     text.push_str(&format!("report: {}\n", ended.report));
     text

@@ -84,7 +84,7 @@ pub(crate) async fn expired(context: &Context) -> anyhow::Result<()> {
 
 async fn sweep(run: &RunFolder, decided: &mut Swept, context: &Context) {
     let undo_by = (decided.action == "undo").then(|| "sweep".to_owned());
-    let manner = Manner { undo_by, leave_to_people: true, at_terminal: false, sign_key: None };
+    let manner = Manner { undo_by, leave_to_people: true, ..Manner::default() };
     let live = Arc::new(Live::plain(context.printer, &run.id));
     match drive(run, context, live, &manner).await {
         Ok(Driven::Ended { verdict, report }) => {
