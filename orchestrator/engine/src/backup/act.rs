@@ -61,20 +61,23 @@ pub(crate) async fn store(
     let done = Arc::new(AtomicU64::new(0));
     for segment in &plan.segments {
         let stopped = hooks::before(outside, &segment.before, log, &mut count).await;
-        let (next, listed) = tokio::task::block_in_place(|| {
+        let written = tokio::task::block_in_place(|| {
             let stopped = &stopped;
             let mut segment_writer = SegmentWriter { observation, job, log, outside, done: &done, progress, stopped };
             segment_writer.write(writer, &segment.items)
-        })?;
+        });
+        let has_hooks = !segment.before.is_empty() || !segment.after.is_empty();
+        if written.is_ok() && has_hooks {
+            let stored = segment.items.len().saturating_sub(stopped.len());
+            log.info(outside.clock.now(), &format!("a block with hooks: {stored} of {} stored", segment.items.len()));
+        }
+        // Whatever became of the block: what was held still before it must not stay so.
+        hooks::after(outside, &segment.after, &stopped, log, &mut count).await;
+        let (next, listed) = written?;
         writer = next;
         for (kind, names) in listed {
             resources.entry(kind).or_default().extend(names);
         }
-        if !segment.before.is_empty() || !segment.after.is_empty() {
-            let stored = segment.items.len().saturating_sub(stopped.len());
-            log.info(outside.clock.now(), &format!("a block with hooks: {stored} of {} stored", segment.items.len()));
-        }
-        hooks::after(outside, &segment.after, &stopped, log, &mut count).await;
     }
     let stats = tokio::task::block_in_place(|| {
         let (mut out, stats) = writer.finish()?;

@@ -6,6 +6,7 @@
 
 mod backup;
 mod bed;
+mod hooks;
 mod hostile;
 mod kills;
 mod restore;
