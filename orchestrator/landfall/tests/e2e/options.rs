@@ -144,20 +144,29 @@ async fn existing_objects_are_left_or_updated_and_node_ports_are_kept_on_request
     assert_eq!(left["exceptions"][0]["code"], "exists-differs", "{left:#}");
     assert_eq!(target.get("configmaps", "shop/front").await["data"], other["data"]);
 
-    let updated = ["--name", "updated", "--include-namespaces", "shop", "--existing-resource-policy", "update"];
-    let outcome = bed.restore("run", "all", "target", &updated, &[0]);
+    let update = ["--include-namespaces", "shop", "--existing-resource-policy", "update"];
+    let named = |name: &'static str| [&["--name", name][..], &update].concat();
+    let plan = bed.restore("plan", "all", "target", &named("updated"), &[0]);
+    let item = plan["items"].as_array().unwrap().iter().find(|item| item["target"]["name"] == "front").unwrap();
+    let pointers: Vec<&Value> = item["changes"].as_array().unwrap().iter().map(|change| &change["pointer"]).collect();
+    for pointer in ["/data/url", "/data/size", "/data/extra"] {
+        assert!(pointers.contains(&&json!(pointer)), "the plan shows what an update changes: {item:#}");
+    }
+    let outcome = bed.restore("run", "all", "target", &named("updated"), &[0]);
     assert_eq!((&outcome["counts"]["updated"], &outcome["writes"]), (&json!(1), &json!(1)), "{outcome:#}");
-    // What the backup says holds; what only the target says is not taken away.
+    // What the backup says holds, and what only the target said is gone, as with Velero.
     let data = target.get("configmaps", "shop/front").await["data"].clone();
-    assert_eq!((&data["url"], &data["size"]), (&json!("https://old.example.com"), &json!("1")));
-    let outcome = bed.restore(
-        "run",
-        "all",
-        "target",
-        &["--name", "updated-again", "--include-namespaces", "shop", "--existing-resource-policy", "update"],
-        &[0],
-    );
+    assert_eq!(data, json!({"url": "https://old.example.com", "size": "1"}));
+    let outcome = bed.restore("run", "all", "target", &named("updated-again"), &[0]);
     assert_eq!(outcome["writes"], 0, "equal after all transforms is nothing to do: {outcome:#}");
+
+    // An addition alone is a difference too; what the server and its controllers add is none.
+    target.merge("configmaps", "shop/front", &json!({"metadata": {"labels": {"mine": "yes"}}})).await;
+    let left = bed.restore("run", "all", "target", &["--name", "added", "--include-namespaces", "shop"], &[0]);
+    assert_eq!(left["exceptions"][0]["code"], "exists-differs", "{left:#}");
+    let outcome = bed.restore("run", "all", "target", &named("removed"), &[0]);
+    assert_eq!((&outcome["counts"]["updated"], &outcome["writes"]), (&json!(1), &json!(1)), "{outcome:#}");
+    assert!(target.get("configmaps", "shop/front").await["metadata"]["labels"].get("mine").is_none());
 
     // Without asking, only a port that somebody chose by hand is kept; on request, all are.
     let web = |service: Value| service["spec"]["ports"].clone();

@@ -1,10 +1,14 @@
 //! What to do about an object that exists in the target already.
 //!
-//! Equal means that nothing the backup says is missing or different there: fields that only the target has, because
-//! its server or a controller filled them in, are no difference. Nothing is ever deleted or replaced.
+//! Equal means that nothing the backup says is missing or different there, and that nobody added anything: fields that
+//! the target's server or a controller filled in are no difference ([`extra`] tells them apart). An update brings the
+//! object to what the backup holds, and so removes what was added. No object is ever deleted and created again.
 
-use model::Manifest;
+mod extra;
+
+use extra::{Extras, Place};
 use model::request::ExistingPolicy;
+use model::{Change, Manifest};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +42,20 @@ const KEPT_BY_CONTROLLERS: [&str; 12] = [
 /// Labels that a restore writes; another restore's name is no difference.
 const RESTORE_LABELS: [&str; 2] = ["velero.io/backup-name", "velero.io/restore-name"];
 
+/// Prefixes of the same.
+const KEPT_PREFIXES: [&str; 10] = [
+    "batch.kubernetes.io/",
+    "deployment.kubernetes.io/",
+    "endpoints.kubernetes.io/",
+    "kubernetes.io/legacy-token-",
+    "kubernetes.io/service-account.",
+    "pv.kubernetes.io/",
+    "snapshot.storage.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volumes.kubernetes.io/",
+];
+
 pub fn conflict(prepared: &Manifest, existing: &Manifest, policy: ExistingPolicy) -> Conflict {
     if let Some(why) = owned_by_target(prepared, existing) {
         return Conflict::OwnedByTarget(why);
@@ -48,9 +66,10 @@ pub fn conflict(prepared: &Manifest, existing: &Manifest, policy: ExistingPolicy
     }
     let mut wanted = prepared.clone();
     forget(&mut wanted);
-    let Some(pointer) = first_difference(&wanted.clone().into_value(), &existing.clone().into_value(), "") else {
-        return Conflict::Equal;
-    };
+    let extras = Extras::of(&wanted);
+    let (said, there) = (wanted.clone().into_value(), existing.clone().into_value());
+    let difference = first_difference(&said, &there, "").or_else(|| extras.first(&said, &there, Place::Root, ""));
+    let Some(pointer) = difference else { return Conflict::Equal };
     match policy {
         ExistingPolicy::None => Conflict::Differs(pointer),
         ExistingPolicy::Update => {
@@ -59,9 +78,42 @@ pub fn conflict(prepared: &Manifest, existing: &Manifest, policy: ExistingPolicy
                     wanted.set_label(label, value);
                 }
             }
-            Conflict::Patch(merge_patch(&wanted.into_value(), &existing.clone().into_value()))
+            Conflict::Patch(merge_patch(&wanted.into_value(), &there, extras, Place::Root))
         }
     }
+}
+
+/// What a merge patch changes, field by field.
+pub fn patch_changes(patch: &Value, existing: &Manifest) -> Vec<Change> {
+    fn walk(patch: &Value, before: Option<&Value>, pointer: &str, out: &mut Vec<Change>) {
+        const BECAUSE: &str = "the backup says so, and the target differs";
+        match (patch, before) {
+            (Value::Object(patch), None | Some(Value::Object(_))) if !patch.is_empty() => {
+                for (key, value) in patch {
+                    let here = model::pointer::push(pointer, key);
+                    walk(value, before.and_then(|before| before.get(key)), &here, out);
+                }
+            }
+            (Value::Null, None) => {}
+            (Value::Null, Some(before)) => {
+                out.push(Change::removed(pointer, before.clone(), "only the target has it"));
+            }
+            (value, before) => out.push(Change::set(pointer, before.cloned(), value.clone(), BECAUSE)),
+        }
+    }
+    let mut out = Vec::new();
+    let there = existing.as_map();
+    for (key, value) in patch.as_object().into_iter().flatten() {
+        walk(value, there.get(key), &model::pointer::push("", key), &mut out);
+    }
+    out
+}
+
+/// Whether controllers or restores write a label or an annotation.
+fn kept_by_controllers(key: &str) -> bool {
+    KEPT_BY_CONTROLLERS.contains(&key)
+        || RESTORE_LABELS.contains(&key)
+        || KEPT_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// Objects that every cluster makes for itself.
@@ -113,6 +165,8 @@ fn forget(wanted: &mut Manifest) {
 /// The first place where `existing` lacks or contradicts what is wanted.
 fn first_difference(wanted: &Value, existing: &Value, pointer: &str) -> Option<String> {
     match (wanted, existing) {
+        // Nothing is said.
+        (Value::Null, _) => None,
         (Value::Object(wanted), Value::Object(existing)) => wanted.iter().find_map(|(key, value)| {
             let here = model::pointer::push(pointer, key);
             match existing.get(key) {
@@ -150,24 +204,40 @@ fn same_scalar(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// What has to be sent so that the target says what is wanted; lists are replaced whole.
-fn merge_patch(wanted: &Value, existing: &Value) -> Value {
+/// What has to be sent so that the target says what is wanted; lists are replaced whole, what was added is removed.
+fn merge_patch(wanted: &Value, existing: &Value, extras: Extras, place: Place) -> Value {
     let (Value::Object(wanted), Value::Object(existing)) = (wanted, existing) else { return wanted.clone() };
     let mut patch = Map::new();
     for (key, value) in wanted {
+        let below = place.below(key);
         match existing.get(key) {
             None if is_nothing(value) => {}
             None => {
                 patch.insert(key.clone(), value.clone());
             }
-            Some(other) if first_difference(value, other, "").is_none() => {}
+            Some(other)
+                if first_difference(value, other, "").is_none() && extras.first(value, other, below, "").is_none() => {}
             Some(other @ Value::Object(_)) if value.is_object() => {
-                patch.insert(key.clone(), merge_patch(value, other));
+                patch.insert(key.clone(), merge_patch(value, other, extras, below));
             }
             Some(_) => {
                 patch.insert(key.clone(), value.clone());
             }
         }
+    }
+    for (key, value) in existing {
+        let is_extra = wanted.get(key).is_none_or(Value::is_null);
+        if !is_extra || !extras.counts(place, key, value) {
+            continue;
+        }
+        let removal = match value {
+            // Labels and annotations go one by one: those of controllers stay.
+            Value::Object(_) if place == Place::Metadata => {
+                merge_patch(&Value::Object(Map::new()), value, extras, place.below(key))
+            }
+            _ => Value::Null,
+        };
+        patch.insert(key.clone(), removal);
     }
     Value::Object(patch)
 }
@@ -211,49 +281,4 @@ fn account_patch(prepared: &Manifest, existing: &Manifest) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn manifest(value: Value) -> Manifest {
-        Manifest::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn defaults_of_the_target_are_no_difference() {
-        let wanted =
-            manifest(json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}], "selector": {}}}));
-        let existing = manifest(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"uid": "x"},
-            "spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 80, "protocol": "TCP"}]}}));
-        assert_eq!(conflict(&wanted, &existing, ExistingPolicy::Update), Conflict::Equal);
-    }
-
-    #[test]
-    fn a_difference_is_named_or_patched() {
-        let wanted = manifest(
-            json!({"kind": "ConfigMap", "metadata": {"labels": {"velero.io/restore-name": "r"}}, "data": {"a/b": "1", "c": "2"}}),
-        );
-        let existing = manifest(json!({"kind": "ConfigMap", "data": {"a/b": "0", "c": "2", "d": "3"}}));
-        assert_eq!(conflict(&wanted, &existing, ExistingPolicy::None), Conflict::Differs("/data/a~1b".into()));
-        let patch = json!({"metadata": {"labels": {"velero.io/restore-name": "r"}}, "data": {"a/b": "1"}});
-        assert_eq!(conflict(&wanted, &existing, ExistingPolicy::Update), Conflict::Patch(patch));
-    }
-
-    #[test]
-    fn accounts_are_merged_and_nothing_is_taken_away() {
-        let wanted = manifest(json!({"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"annotations": {"role": "new", "team": "a"}}, "imagePullSecrets": [{"name": "p"}]}));
-        let existing = manifest(json!({"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"annotations": {"role": "old"}}, "imagePullSecrets": [{"name": "q"}]}));
-        let Conflict::Patch(patch) = conflict(&wanted, &existing, ExistingPolicy::None) else { panic!("no patch") };
-        assert_eq!(patch["metadata"], json!({"annotations": {"team": "a"}}));
-        assert_eq!(patch["imagePullSecrets"], json!([{"name": "q"}, {"name": "p"}]));
-    }
-
-    #[test]
-    fn what_a_cluster_makes_for_itself_is_left_alone() {
-        let root =
-            manifest(json!({"kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": "a"}}));
-        assert!(matches!(conflict(&root, &root, ExistingPolicy::Update), Conflict::OwnedByTarget(_)));
-    }
-}
+mod tests;
