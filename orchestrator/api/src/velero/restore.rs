@@ -116,6 +116,11 @@ impl RestoreSpec {
                 errors_ref.push(format!("namespaceMapping {from:?} to {to:?} is incomplete"));
             }
         }
+        if self.resource_policy.is_some() {
+            // Leaving out fewer items than asked for would go unnoticed.
+            let instead = "say what to restore with included and excluded lists and labelSelector";
+            errors_ref.push(format!("resourcePolicy is not supported for restores; {instead}"));
+        }
         if !errors.is_empty() {
             return Err(SpecError { kind: "restore", errors });
         }
@@ -150,9 +155,11 @@ mod tests {
         let spec = RestoreSpec {
             included_resources: Some(vec!["nodes".into()]),
             existing_resource_policy: Some("replace".into()),
+            resource_policy: Some(serde_json::json!({"kind": "configmap", "name": "p"})),
             ..RestoreSpec::default()
         };
         let error = spec.request("r").unwrap_err().to_string();
+        assert!(error.contains("resourcePolicy"), "{error}");
         assert!(error.contains("nodes") && error.contains("replace") && error.contains("no backup"), "{error}");
     }
 }
