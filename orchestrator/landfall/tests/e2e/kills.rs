@@ -1,13 +1,13 @@
 //! kill -9 of a backup and of a restore: nothing half-made looks whole, and the same command ends where an undisturbed
 //! one does.
 //!
-//! `LANDFALL_SOAK=rounds:seed` kills so many times, at points drawn from the seed; without it three times each.
+//! Three kills each; with `LANDFALL_SOAK=ROUNDS:SEED` twenty in each round, at moments drawn from the seed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testkit::skip;
+use testkit::Moments;
 
 use crate::support::{Bed, Server, namespace};
 
@@ -15,17 +15,8 @@ const OBJECTS: usize = 400;
 const KINDS: [&str; 5] = ["configmaps", "secrets", "services", "serviceaccounts", "orders.example.com"];
 
 /// Fractions of an undisturbed run at which to kill.
-fn points(which: &str) -> Vec<f64> {
-    let Some(soak) = skip::variable("LANDFALL_SOAK") else { return vec![0.25, 0.6, 0.9] };
-    let (rounds, seed) = soak.split_once(':').unwrap_or((&soak, "1"));
-    let rounds: usize = rounds.parse().expect("LANDFALL_SOAK is rounds:seed");
-    let mut state: u64 = seed.parse::<u64>().expect("LANDFALL_SOAK is rounds:seed") ^ which.len() as u64;
-    let mut next = || {
-        // A generator of its own, so that a seed means the same everywhere.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as f64 / (1u64 << 31) as f64
-    };
-    (0..rounds).map(|_| next() * 1.05).collect()
+fn moments(what: &str) -> Vec<f64> {
+    Moments::of(what).fractions(3, 20)
 }
 
 async fn populated(bed: &Bed) -> Server {
@@ -97,7 +88,7 @@ async fn a_backup_killed_at_any_moment_is_whole_or_not_listed_as_complete() {
     };
     let expected = items("undisturbed").unwrap();
     let mut kills = 0;
-    for (round, point) in points("backup").into_iter().enumerate() {
+    for (round, point) in moments("backup").into_iter().enumerate() {
         let name = format!("killed-{round}");
         let arguments = ["backup", "run", &name, "--location", &location, "--sandbox", "source", "--quiet"];
         kills += usize::from(killed_at(&bed, &arguments, whole, point));
@@ -133,7 +124,7 @@ async fn a_restore_killed_at_any_moment_ends_as_undisturbed_when_run_again() {
     assert!(expected.len() > 2 * OBJECTS, "{} objects, up in {coming_up:?}", expected.len());
     bed.down("undisturbed");
     let mut kills = 0;
-    for (round, point) in points("restore").into_iter().enumerate() {
+    for (round, point) in moments("restore").into_iter().enumerate() {
         let name = format!("target-{round}");
         let target = bed.up(&name, &[]).await;
         let arguments =

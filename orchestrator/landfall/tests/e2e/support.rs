@@ -1,8 +1,8 @@
-//! What the tests share: one at a time, the real binary, sandboxes that go with the test, a client of its own.
+//! What the tests share: two at a time, the real binary, sandboxes that go with the test, a client of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,12 +14,36 @@ use ports::{ErrorKind, PortError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Two tests at once: each waits for its servers half of the time, and has one or two of them.
+const ROOM: usize = 2;
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static LEFT: Condvar = Condvar::new();
 
-/// Folders of its own, the cache of the user, and the guard that keeps tests apart. Its sandboxes go when it goes.
+/// Room for one test.
+struct Place;
+
+impl Place {
+    fn take() -> Self {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= ROOM {
+            taken = LEFT.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        LEFT.notify_one();
+    }
+}
+
+/// Folders of its own, the cache of the user, and a place among the tests. Its sandboxes go when it goes.
 pub(crate) struct Bed {
     folder: TempDir,
-    _guard: MutexGuard<'static, ()>,
+    _place: Place,
 }
 
 /// How a command ended.
@@ -32,8 +56,8 @@ pub(crate) struct Ran {
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Self { folder: tempfile::tempdir().unwrap(), _guard: guard }
+        let place = Place::take();
+        Self { folder: tempfile::tempdir().unwrap(), _place: place }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
