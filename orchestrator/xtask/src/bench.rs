@@ -4,6 +4,8 @@
 
 use std::process::{Command, ExitCode};
 
+use crate::test::servers;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// backup, restore, sandbox, convert, rewrite or all, and its options; `help` shows them
@@ -11,7 +13,13 @@ pub(crate) struct Arguments {
     arguments: Vec<String>,
 }
 
+/// What the measurements beside Velero need.
+const PEERS: [&str; 3] = ["versitygw", "velero", "velero-plugin-aws"];
+
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.arguments.iter().any(|word| ["backup", "restore", "all"].contains(&word.as_str())) {
+        servers::cached(&crate::root(), &PEERS);
+    }
     let packages =
         ["--release", "--package", "landfall", "--package", "xtask", "--bin", "landfall", "--bench", "peers"];
     let built = crate::workspace::build_with(&crate::root(), &packages)?;

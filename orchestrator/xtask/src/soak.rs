@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use crate::test::program::How;
 use crate::test::servers::{self, Variables};
-use crate::test::{Total, run_one};
+use crate::test::{Total, at_once, run_one};
 use crate::workspace::{self, TestProgram};
 
 /// Modules whose tests kill or break something; a test's path contains one of these.
@@ -58,7 +58,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode
         variables.extend(path.clone());
         for program in &programs {
             let filters = if is_loop(program) { &[] } else { filters.as_slice() };
-            let how = How { serially: true, filters, variables: variables.clone() };
+            let how = How { at_once: at_once(program), filters, variables: variables.clone() };
             run_one(program, &how, &mut total)?;
         }
         if total.has_failed() {

@@ -126,7 +126,8 @@ fn run_ring(
         } else {
             sandboxes = None;
         }
-        run_one(program, &How { serially: ring >= Ring::Adapters && !program.is_unit, filters, variables }, total)?;
+        let at_once = if ring >= Ring::Adapters { at_once(program) } else { None };
+        run_one(program, &How { at_once, filters, variables }, total)?;
     }
     Ok(())
 }
@@ -176,6 +177,18 @@ fn in_ring(built: &Built, ring: Ring) -> Vec<&TestProgram> {
         .collect();
     found.sort_by_key(|(place, program)| (*place, !program.is_unit, program.target.clone()));
     found.into_iter().map(|(_, program)| program).collect()
+}
+
+/// How many tests of a program may run at once, on a machine of two processors: most talk to servers that want both.
+pub(crate) fn at_once(program: &TestProgram) -> Option<usize> {
+    match (program.package.as_str(), program.target.as_str(), program.is_unit) {
+        (_, _, true) => None,
+        // Each has a folder of its own, and waits for Terraform most of the time.
+        ("terraform", "runner", _) => Some(3),
+        // Its tests have room for two of them themselves.
+        ("landfall", "e2e", _) => Some(2),
+        _ => Some(1),
+    }
 }
 
 fn needs_sandboxes(program: &TestProgram) -> bool {
@@ -235,6 +248,14 @@ mod tests {
         assert_eq!(names(Ring::Memory), ["engine", "landfall"]);
         assert_eq!(names(Ring::Adapters), ["sandbox/all", "cluster/real"]);
         assert_eq!(names(Ring::E2e), ["landfall/e2e"]);
+    }
+
+    #[test]
+    fn only_programs_known_to_bear_it_run_several_tests_at_once() {
+        assert_eq!(at_once(&program("sandbox", "all", false)), Some(1));
+        assert_eq!(at_once(&program("cluster", "real", false)), Some(1));
+        assert_eq!(at_once(&program("landfall", "e2e", false)), Some(2));
+        assert_eq!(at_once(&program("landfall", "landfall", true)), None);
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(crate) struct Ran {
 /// How to run a program.
 #[derive(Default)]
 pub(crate) struct How<'a> {
-    /// One test after another.
-    pub(crate) serially: bool,
+    /// So many tests at once; otherwise as many as the machine has processors.
+    pub(crate) at_once: Option<usize>,
     /// Only tests whose names contain one of these.
     pub(crate) filters: &'a [String],
     pub(crate) variables: Variables,
@@ -69,8 +69,8 @@ pub(crate) fn run(program: &TestProgram, how: &How<'_>) -> anyhow::Result<Ran> {
 fn command(program: &TestProgram, how: &How<'_>, output: &File) -> Command {
     let mut command = Command::new(&program.path);
     command.args(["--show-output", "--color", "never"]);
-    if how.serially {
-        command.arg("--test-threads=1");
+    if let Some(count) = how.at_once {
+        command.arg(format!("--test-threads={count}"));
     }
     command.args(how.filters);
     // As cargo does.

@@ -44,7 +44,7 @@ pub(crate) fn programs(root: &Path, names: &[&str]) -> anyhow::Result<Variables>
 pub(crate) fn cached(root: &Path, names: &[&str]) {
     for name in names {
         if let Err(error) = testbed::program(root, name) {
-            eprintln!("{name} cannot be had, tests that need it will say so: {error:#}");
+            eprintln!("{name} cannot be had, what needs it will say so: {error:#}");
         }
     }
 }
