@@ -45,11 +45,10 @@ pub(super) async fn run_hooks(
 ) -> HookCount {
     let pods: Vec<(&ItemId, &[ExecAfter])> = acted
         .outcomes
-        .iter()
-        .filter(|(_, (verdict, _))| *verdict == ItemVerdict::Created)
-        .map(|(at, _)| &planned.file.items[*at as usize])
+        .created()
+        .map(|at| &planned.file.items[at as usize])
         .filter(|item| !item.hooks.is_empty())
-        .map(|item| (&item.target, item.hooks.as_slice()))
+        .map(|item| (&*item.target, item.hooks.as_slice()))
         .collect();
     if pods.is_empty() {
         return HookCount::default();
@@ -225,7 +224,7 @@ pub(super) async fn wait_available(
     let mut waiting: BTreeMap<u32, String> = BTreeMap::new();
     for work in &planned.work {
         let resource = &planned.resources[usize::from(work.resource)];
-        let done = acted.outcomes.get(&work.planned).map(|(verdict, _)| *verdict);
+        let done = acted.outcomes.verdict(work.planned);
         let came = matches!(done, Some(ItemVerdict::Created | ItemVerdict::Updated | ItemVerdict::Unchanged));
         if came && waits_for(&resource.group, &resource.resource) {
             waiting.insert(work.planned, "it was not looked at".to_owned());
@@ -264,7 +263,7 @@ pub(super) async fn wait_available(
     for (at, why) in waiting {
         let message = format!("restored, but not available within {limit:?}: {why}");
         log.error(outside.clock.now(), Some(&planned.file.items[at as usize].target), &message);
-        acted.outcomes.insert(at, (ItemVerdict::Failed, Reason::new("not-available", message)));
+        acted.outcomes.insert(at, ItemVerdict::Failed, Reason::new("not-available", message));
     }
     progress.end(Stage::Wait);
 }

@@ -2,18 +2,19 @@
 //!
 //! The archive is hostile input: `archive` caps and refuses. What is odd about one item is kept as trouble and shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+use std::sync::Arc;
 
 use ::ports::{ObjectKey, PortError};
 use archive::format::{ContractFile, DigestsFile};
 use archive::side::BackupVolumeInfo;
 use archive::side::volume_info::BackupMethod;
-use archive::{ArchiveError, Caps, Spool, SpoolReader, StoredVersion, side};
+use archive::{ArchiveError, Caps, Spool, SpoolReader, StoredVersion, Trouble, side};
 use model::request::LabelChoice;
-use model::{Finding, GroupResource, Manifest, Reason, Severity};
+use model::{Finding, GroupResource, ItemId, Manifest, Reason, Severity};
 use plan::backup::facts::{Keep, Role, observe};
 use plan::restore::{ArchivedBody, ArchivedItem, VolumeMethod};
 use sha2::{Digest, Sha256};
@@ -36,6 +37,8 @@ pub struct OpenedBackup {
     pub kinds: BTreeMap<GroupResource, String>,
     pub volumes: BTreeMap<String, VolumeMethod>,
     pub contract: Option<serde_json::Value>,
+    /// Items without any body that reads as an object, and why; they are among the items all the same.
+    pub unreadable: BTreeMap<ItemId, String>,
     pub findings: Vec<Finding>,
     pub bodies: SpoolReader,
 }
@@ -135,6 +138,7 @@ pub async fn open(
         kinds: unpacked.kinds,
         volumes: volumes.iter().filter_map(method).collect(),
         contract,
+        unreadable: unpacked.unreadable,
         findings: unpacked.findings,
         bodies: SpoolReader::new(File::open(&spool_path).map_err(OpenError::Spool)?),
     })
@@ -177,6 +181,7 @@ async fn download(outside: &Outside, key: &ObjectKey, path: &Path) -> Result<Str
 struct Unpacked {
     items: Vec<ArchivedItem>,
     kinds: BTreeMap<GroupResource, String>,
+    unreadable: BTreeMap<ItemId, String>,
     findings: Vec<Finding>,
 }
 
@@ -195,13 +200,11 @@ struct Kept {
 fn unpack(archive: &Path, spool: &Path, keep_labels: bool) -> Result<Unpacked, UnpackError> {
     let archive = File::open(archive).map_err(UnpackError::Io)?;
     let out = BufWriter::with_capacity(1 << 18, File::create(spool).map_err(UnpackError::Io)?);
-    let mut kinds = BTreeMap::new();
-    let mut kept: BTreeMap<model::ItemId, Kept> = BTreeMap::new();
+    let mut kinds: BTreeMap<GroupResource, BTreeMap<String, u32>> = BTreeMap::new();
+    let mut kept: BTreeMap<ItemId, Kept> = BTreeMap::new();
     let unpacked = Spool::unpack(archive, out, Caps::default(), |entry, facts, body| {
         let item = &entry.path.item;
-        if !kinds.contains_key(&item.resource) {
-            kinds.insert(item.resource.clone(), facts.kind.clone());
-        }
+        count(&mut kinds, &item.resource, &facts.kind);
         let role = Role::of(&item.resource);
         let better = !matches!(entry.path.version, StoredVersion::Other(_));
         let wanted = keep_labels || matches!(role, Role::Pod | Role::Claim | Role::Volume);
@@ -213,17 +216,31 @@ fn unpack(archive: &Path, spool: &Path, keep_labels: bool) -> Result<Unpacked, U
         kept.insert(item.clone(), Kept { labels, more });
     })
     .map_err(UnpackError::Archive)?;
-    let findings = unpacked
-        .troubles
-        .iter()
-        .map(|trouble| Finding {
-            severity: Severity::Warning,
-            item: None,
-            pointer: None,
-            reason: Reason::new("odd-archive", trouble.to_string()),
-        })
-        .collect();
-    let items = unpacked
+    let mut unreadable = BTreeMap::new();
+    let mut findings = Vec::new();
+    for trouble in unpacked.troubles {
+        match trouble {
+            Trouble::BadBody { item, why } if !unpacked.items.contains_key(&item) => {
+                unreadable.insert(item, why);
+            }
+            // Planning looks at the one body there is, and says so of the item.
+            Trouble::OtherIdentity { item, .. } if unpacked.items.get(&item).is_some_and(|s| s.bodies.len() == 1) => {}
+            trouble => findings.push(Finding {
+                severity: Severity::Warning,
+                item: None,
+                pointer: None,
+                reason: Reason::new("odd-archive", trouble.to_string()),
+            }),
+        }
+    }
+    let bodiless = |id: &ItemId| ArchivedItem {
+        id: Arc::new(id.clone()),
+        bodies: Vec::new(),
+        labels: BTreeMap::new(),
+        more: None,
+    };
+    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut items: Vec<ArchivedItem> = unpacked
         .items
         .into_iter()
         .map(|(id, stored)| {
@@ -232,16 +249,49 @@ fn unpack(archive: &Path, spool: &Path, keep_labels: bool) -> Result<Unpacked, U
                 .bodies
                 .into_iter()
                 .map(|body| ArchivedBody {
-                    version: body.version.into(),
+                    version: shared(&mut names, &body.version),
                     preferred: body.preferred,
                     offset: body.span.offset,
                     length: body.span.length,
                 })
                 .collect();
-            ArchivedItem { id, bodies, labels, more }
+            ArchivedItem { id: Arc::new(id), bodies, labels, more }
         })
         .collect();
-    Ok(Unpacked { items, kinds, findings })
+    if !unreadable.is_empty() {
+        items.extend(unreadable.keys().map(bodiless));
+        items.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    let kinds = kinds.into_iter().filter_map(|(resource, said)| Some((resource, most_said(said)?))).collect();
+    Ok(Unpacked { items, kinds, unreadable, findings })
+}
+
+/// One copy of a word that many items say.
+fn shared(words: &mut BTreeSet<Arc<str>>, word: &str) -> Arc<str> {
+    if let Some(known) = words.get(word) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = word.into();
+    words.insert(Arc::clone(&new));
+    new
+}
+
+/// What bodies say of which kind a resource is; a single one that lies must not decide for all.
+fn count(kinds: &mut BTreeMap<GroupResource, BTreeMap<String, u32>>, resource: &GroupResource, kind: &str) {
+    let Some(said) = kinds.get_mut(resource) else {
+        kinds.insert(resource.clone(), BTreeMap::from([(kind.to_owned(), 1)]));
+        return;
+    };
+    match said.get_mut(kind) {
+        Some(times) => *times += 1,
+        None => {
+            said.insert(kind.to_owned(), 1);
+        }
+    }
+}
+
+fn most_said(said: BTreeMap<String, u32>) -> Option<String> {
+    said.into_iter().max_by_key(|(kind, times)| (*times, std::cmp::Reverse(kind.clone()))).map(|(kind, _)| kind)
 }
 
 fn method(info: &BackupVolumeInfo) -> Option<(String, VolumeMethod)> {

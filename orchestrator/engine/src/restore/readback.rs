@@ -30,7 +30,7 @@ pub(super) async fn read_back(
     progress.begin(Stage::Verify, Some(planned.resources.len() as u64));
     let mut created: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
     for work in &planned.work {
-        if acted.outcomes.get(&work.planned).is_some_and(|(verdict, _)| *verdict == ItemVerdict::Created) {
+        if acted.outcomes.verdict(work.planned) == Some(ItemVerdict::Created) {
             created.entry(work.resource).or_default().push(work.planned);
         }
     }
@@ -43,7 +43,7 @@ pub(super) async fn read_back(
                     let target = &planned.file.items[at as usize].target;
                     let message = "it was created and is not there any more";
                     log.error(now, Some(target), message);
-                    acted.outcomes.insert(at, (ItemVerdict::Failed, Reason::new("vanished", message)));
+                    acted.outcomes.insert(at, ItemVerdict::Failed, Reason::new("vanished", message));
                 }
             }
             Err(error) => {

@@ -39,8 +39,8 @@ pub(super) async fn record(
     let mut tally = Tally::default();
     for (at, item) in planned.file.items.iter().enumerate() {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        let (verdict, reason) = match acted.outcomes.get(&at) {
-            Some((verdict, reason)) => (*verdict, Some(reason)),
+        let (verdict, reason) = match acted.outcomes.verdict(at) {
+            Some(verdict) => (verdict, acted.outcomes.reason(at)),
             None => (unsent(item.verdict), item.decisions.last().map(|d| &d.reason)),
         };
         let kind = opened.kinds.get(&item.item.resource).map(String::as_str).unwrap_or("Namespace");
@@ -51,7 +51,7 @@ pub(super) async fn record(
             continue;
         }
         let (code, message) = reason.map(|r| (r.code.clone(), r.message.clone())).unwrap_or_default();
-        if !acted.outcomes.contains_key(&at) {
+        if acted.outcomes.verdict(at).is_none() {
             match verdict {
                 ItemVerdict::Blocked => log.error(started, Some(&item.target), &message),
                 ItemVerdict::Skipped => log.warn(started, Some(&item.target), &message),

@@ -76,11 +76,19 @@ impl Bed {
         target: &Arc<FakeCluster>,
         request: &RestoreRequest,
     ) -> Result<RestoreOutcome, RestoreError> {
+        self.restore_with(target, request, &versions::Options::default()).await
+    }
+
+    pub(crate) async fn restore_with(
+        &self,
+        target: &Arc<FakeCluster>,
+        request: &RestoreRequest,
+        conversions: &versions::Options,
+    ) -> Result<RestoreOutcome, RestoreError> {
         let folder = tempfile::tempdir().unwrap();
         let opened = self.open(&request.backup, folder.path()).await?;
         let spec = RestoreSpec { backup_name: request.backup.clone(), ..RestoreSpec::default() };
-        let conversions = versions::Options::default();
-        let job = job(request, &spec, &conversions, folder.path());
+        let job = job(request, &spec, conversions, folder.path());
         let outside = self.outside(target);
         let planned = engine::restore::plan(&outside, &job, &opened, &Quiet).await?;
         Ok(engine::restore::act(&outside, &job, &opened, planned, &Quiet).await)

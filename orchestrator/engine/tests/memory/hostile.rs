@@ -63,7 +63,7 @@ async fn a_truncated_archive_without_digests_is_refused_too() {
 }
 
 /// A backup whose archive holds these bodies, under these identities.
-async fn forged(entries: &[(ItemId, &str, Vec<u8>)]) -> Bed {
+pub(crate) async fn forged(entries: &[(ItemId, &str, Vec<u8>)]) -> Bed {
     let bed = Bed::new();
     bed.backup("b").await.unwrap();
     let keys = BackupKeys::new("b").unwrap();
@@ -76,11 +76,11 @@ async fn forged(entries: &[(ItemId, &str, Vec<u8>)]) -> Bed {
     bed
 }
 
-fn id(kind: &str, namespace: Option<&str>, name: &str) -> ItemId {
+pub(crate) fn id(kind: &str, namespace: Option<&str>, name: &str) -> ItemId {
     ItemId { resource: GroupResource::parse(kind), namespace: namespace.map(str::to_owned), name: name.to_owned() }
 }
 
-fn config(namespace: &str, name: &str) -> Value {
+pub(crate) fn config(namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace},
         "data": {"from": namespace}})
 }
@@ -90,6 +90,7 @@ async fn an_object_with_a_forged_identity_never_lands_where_its_path_does_not_sa
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "admin-of-all"}, "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secret", "namespace": "shop"}});
     let entries = [
         (id("namespaces", None, "shop"), "v1", namespace.to_string().into_bytes()),
         (id("configmaps", Some("shop"), "honest"), "v1", config("shop", "honest").to_string().into_bytes()),
@@ -100,6 +101,7 @@ async fn an_object_with_a_forged_identity_never_lands_where_its_path_does_not_sa
         ),
         (id("configmaps", Some("shop"), "named"), "v1", config("shop", "another").to_string().into_bytes()),
         (id("configmaps", Some("shop"), "role"), "v1", role.to_string().into_bytes()),
+        (id("configmaps", Some("shop"), "secret"), "v1", secret.to_string().into_bytes()),
         (id("configmaps", Some("shop"), "words"), "v1", b"not json".to_vec()),
         (id("configmaps", Some("shop"), "list"), "v1", b"[1, 2]".to_vec()),
     ];
@@ -114,16 +116,79 @@ async fn an_object_with_a_forged_identity_never_lands_where_its_path_does_not_sa
     assert!(target.object("configmaps", Some("kube-system"), "elsewhere").is_none());
     assert!(target.object("configmaps", Some("shop"), "another").is_none());
     assert!(target.object("clusterroles.rbac.authorization.k8s.io", None, "admin-of-all").is_none());
-    // A body that is no object is no item; it is named all the same.
-    let keys = RestoreKeys::new("b").unwrap();
-    let log = String::from_utf8(engine::shelf::text(bed.store.inner(), &keys.log()).await.unwrap()).unwrap();
-    assert!(log.contains("shop/words") && log.contains("shop/list"), "{log}");
-    for name in ["elsewhere", "named", "role"] {
-        let item = format!("configmaps shop/{name}");
-        let found: Vec<_> = outcome.exceptions.iter().filter(|e| e.item == item).collect();
-        assert_eq!(found.len(), 1, "{item}: {:?}", outcome.exceptions);
-        assert!(!found[0].code.is_empty() && !found[0].message.is_empty());
+    let codes = [
+        ("elsewhere", "forged-identity"),
+        ("list", "unreadable-body"),
+        ("named", "forged-identity"),
+        ("role", "forged-identity"),
+        ("secret", "forged-identity"),
+        ("words", "unreadable-body"),
+    ];
+    let expected: Vec<(String, &str)> =
+        codes.iter().map(|(name, code)| (format!("configmaps shop/{name}"), *code)).collect();
+    assert_eq!(refused(&outcome), expected, "{:?}", outcome.exceptions);
+    assert_eq!((outcome.errors, outcome.counts[&ItemVerdict::Blocked]), (6, 6));
+    assert!(outcome.exceptions.iter().all(|e| !e.message.is_empty()));
+    let log = log(&bed).await;
+    for (name, _) in codes {
+        let lines = log.lines().filter(|line| line.contains(&format!("name={name:?} namespace=\"shop\"")));
+        assert_eq!(lines.filter(|line| line.contains("level=error")).count(), 1, "{name}: {log}");
     }
+
+    // Again: the same refusals, and nothing is touched.
+    let dump = target.dump();
+    let again = bed.restore(&target, "b").await.unwrap();
+    assert_eq!((refused(&again), again.writes), (expected, 0));
+    assert_eq!(target.dump(), dump);
+}
+
+/// Items that were refused, with their codes, in order.
+fn refused(outcome: &engine::restore::RestoreOutcome) -> Vec<(String, &str)> {
+    let blocked = outcome.exceptions.iter().filter(|e| e.verdict == ItemVerdict::Blocked);
+    let mut found: Vec<_> = blocked.map(|e| (e.item.clone(), e.code.as_str())).collect();
+    found.sort();
+    found
+}
+
+async fn log(bed: &Bed) -> String {
+    let keys = RestoreKeys::new("b").unwrap();
+    String::from_utf8(engine::shelf::text(bed.store.inner(), &keys.log()).await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_or_a_definition_that_is_not_what_its_path_says_changes_nothing_else() {
+    let namespace = |name: &str, label: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"level": label}}});
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "others.example.net"}, "spec": {"group": "example.org", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [{"name": "v1", "served": true, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    let widget = json!({"apiVersion": "example.org/v1", "kind": "Widget",
+        "metadata": {"name": "w", "namespace": "shop"}, "spec": {}});
+    let crd = "customresourcedefinitions.apiextensions.k8s.io";
+    let entries = [
+        (id("namespaces", None, "shop"), "v1", namespace("kube-system", "privileged").to_string().into_bytes()),
+        (id("namespaces", None, "words"), "v1", b"{\"metadata\": 7}".to_vec()),
+        (id("configmaps", Some("shop"), "honest"), "v1", config("shop", "honest").to_string().into_bytes()),
+        (id(crd, None, "widgets.example.org"), "v1", definition.to_string().into_bytes()),
+        (id("widgets.example.org", Some("shop"), "w"), "v1", widget.to_string().into_bytes()),
+    ];
+    let bed = forged(&entries).await;
+    let target = empty();
+    let outcome = bed.restore(&target, "b").await.unwrap();
+    assert_eq!(outcome.phase, "PartiallyFailed", "{:?}", outcome.exceptions);
+    assert!(target.object("configmaps", Some("shop"), "honest").is_some());
+    let shop = target.object("namespaces", None, "shop").unwrap();
+    assert!(shop["metadata"]["labels"].get("level").is_none(), "{shop}");
+    let log = log(&bed).await;
+    let said = |name: &str| {
+        let line = format!("name={name:?} resource=namespaces");
+        log.lines().any(|l| l.contains("level=error") && l.contains(&line))
+    };
+    assert!(said("shop") && said("words"), "{log}");
+    assert_eq!(target.objects(crd), [Value::Null; 0]);
+    let widgets: Vec<_> = outcome.exceptions.iter().filter(|e| e.item == "widgets.example.org shop/w").collect();
+    assert_eq!((widgets.len(), widgets[0].verdict), (1, ItemVerdict::Blocked), "{:?}", outcome.exceptions);
 }
 
 #[tokio::test(flavor = "multi_thread")]

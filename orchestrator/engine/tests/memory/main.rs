@@ -6,7 +6,9 @@
 
 mod backup;
 mod bed;
+mod ground;
 mod hooks;
 mod hostile;
 mod kills;
+mod pod_security;
 mod restore;

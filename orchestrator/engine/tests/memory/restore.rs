@@ -127,10 +127,11 @@ async fn what_differs_is_left_alone_or_updated_and_immutable_is_said() {
     let update = RestoreRequest { existing: ExistingPolicy::Update, ..RestoreRequest::everything("b", "b") };
     target.clear_log();
     let outcome = bed.restore_of(&target, &update).await.unwrap();
-    assert_eq!(reasons(&outcome), [("configmaps shop/c-02", "invalid")], "{:?}", outcome.exceptions);
+    assert_eq!(reasons(&outcome), [("configmaps shop/c-02", "immutable")], "{:?}", outcome.exceptions);
     assert_eq!((outcome.phase.as_str(), outcome.errors), ("PartiallyFailed", 1));
     let updated = target.object("configmaps", Some("shop"), "c-01").unwrap();
     assert_eq!(updated["data"], json!({"number": "1"}));
+    assert!(updated["metadata"]["labels"].get("mine").is_none(), "what only the target had is gone: {updated}");
     let touched: Vec<String> = target.writes().iter().map(|call| call.name.clone()).collect();
     assert!(touched.iter().all(|name| name == "c-01" || name == "c-02"), "{touched:?}");
     // Done is done: only what failed is tried again.

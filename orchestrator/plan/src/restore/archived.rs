@@ -1,6 +1,7 @@
 //! An item of a backup as planning sees it: identity, versions at hand, facts; the body stays on disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::ItemId;
 
@@ -8,7 +9,8 @@ use crate::backup::facts::More;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchivedItem {
-    pub id: ItemId,
+    /// Shared with the plan: there may be very many.
+    pub id: Arc<ItemId>,
     /// The preferred version first.
     pub bodies: Vec<ArchivedBody>,
     /// Kept only when the request selects by label.
@@ -20,7 +22,7 @@ pub struct ArchivedItem {
 /// One body, and where the engine finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchivedBody {
-    pub version: Box<str>,
+    pub version: Arc<str>,
     pub preferred: bool,
     pub offset: u64,
     pub length: u32,

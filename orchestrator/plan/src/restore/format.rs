@@ -3,6 +3,7 @@
 //! Holds decisions and digests, never a body and never a Secret's value. A newer major version is refused.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::request::RestoreRequest;
 use model::{Change, Decision, Finding, ItemId, Manifest, Verdict};
@@ -45,9 +46,11 @@ pub struct TargetSeen {
 #[serde(rename_all = "camelCase")]
 pub struct PlannedItem {
     /// As the backup names it.
-    pub item: ItemId,
-    /// As the target will.
-    pub target: ItemId,
+    #[serde(with = "shared")]
+    pub item: Arc<ItemId>,
+    /// As the target will; nearly always the same one.
+    #[serde(with = "shared")]
+    pub target: Arc<ItemId>,
     pub api_version: String,
     pub wave: Wave,
     pub verdict: Verdict,
@@ -126,6 +129,19 @@ pub fn redacted(manifest: &Manifest, mut change: Change) -> Change {
         change.after = hide(change.after);
     }
     change
+}
+
+/// An identity that several share, written as if it were one's own.
+mod shared {
+    use super::{Arc, Deserialize, ItemId, Serialize};
+
+    pub(super) fn serialize<S: serde::Serializer>(id: &Arc<ItemId>, serializer: S) -> Result<S::Ok, S::Error> {
+        ItemId::serialize(id, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<ItemId>, D::Error> {
+        ItemId::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 impl PlannedItem {

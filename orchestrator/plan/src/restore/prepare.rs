@@ -11,7 +11,7 @@ use model::{
     Verdict,
 };
 use serde_json::Value;
-use versions::Options;
+use versions::{Options, PodSecurityLevel};
 
 use super::action::{self, ActionContext, NotRestored};
 use super::hooks::{ExecAfter, insert_init, pod_hooks};
@@ -28,6 +28,8 @@ pub struct Preparation<'a> {
     /// Infrastructure rewrites, when source and target are known.
     pub rewrite: Option<&'a dyn Rewrite>,
     pub labels: BTreeMap<String, String>,
+    /// Pod Security levels of namespaces of the backup, when they are to be labelled with them.
+    pub pod_security: BTreeMap<String, PodSecurityLevel>,
     /// The target's release, when its version could be read.
     pub release: Option<KubernetesVersion>,
 }
@@ -81,7 +83,7 @@ pub fn prepare(
     mut manifest: Manifest,
 ) -> Prepared {
     let decide = |pass, verdict, reason| Decision { item: item.clone(), pass, verdict, reason };
-    if let Err(reason) = check_identity(item, &manifest) {
+    if let Err(reason) = check_identity(item, archived_kind(item, resource, &manifest), &manifest) {
         let hint = "the archive was changed by hand, or is not what it claims to be".to_owned();
         return Prepared::Blocked { decision: decide(Pass::Select, Verdict::Blocked, reason), hint };
     }
@@ -186,8 +188,14 @@ pub fn prepare(
     Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings, hooks }))
 }
 
-/// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one.
-pub fn prepare_namespace(preparation: &Preparation<'_>, name: &str, archived: Option<&Manifest>) -> Manifest {
+/// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one. `original` is
+/// its name in the backup.
+pub fn prepare_namespace(
+    preparation: &Preparation<'_>,
+    name: &str,
+    original: &str,
+    archived: Option<&Manifest>,
+) -> Manifest {
     let mut manifest = Manifest::from_map(serde_json::Map::new());
     manifest.set_gvk(&model::Gvk::new("", "v1", "Namespace"));
     manifest.set("/metadata/name", name);
@@ -205,6 +213,12 @@ pub fn prepare_namespace(preparation: &Preparation<'_>, name: &str, archived: Op
             manifest.set("/spec", spec.clone());
         }
     }
+    for (label, level) in preparation.pod_security.get(original).into_iter().flat_map(|level| level.labels()) {
+        // What somebody chose for the namespace stays.
+        if manifest.label(label).is_none() {
+            manifest.set_label(label, level);
+        }
+    }
     for (label, value) in &preparation.labels {
         manifest.set_label(label, value);
     }
@@ -219,16 +233,26 @@ pub fn restore_labels(request: &RestoreRequest) -> BTreeMap<String, String> {
         .into()
 }
 
-/// The path in the archive and the body must speak of the same object.
-fn check_identity(item: &ItemId, manifest: &Manifest) -> Result<(), Reason> {
-    if manifest.name() != item.name || manifest.namespace() != item.namespace.as_deref() {
-        let says = match manifest.namespace() {
-            Some(namespace) => format!("{namespace}/{}", manifest.name()),
-            None => manifest.name().to_owned(),
-        };
-        return Err(Reason::new("forged-identity", format!("the archive names {item}, its body says {says:?}")));
+/// What the path's resource is called as a kind. A conversion may give a kind another name, and its resource with it.
+fn archived_kind<'a>(item: &ItemId, resource: &'a ApiResource, manifest: &'a Manifest) -> &'a str {
+    let renamed = item.resource.resource != resource.resource;
+    if renamed && versions::can_convert(&manifest.gvk(), &resource.gvk()) { manifest.kind() } else { &resource.kind }
+}
+
+/// The path in the archive and the body must speak of the same object; `kind` is what the path's resource is.
+pub fn check_identity(item: &ItemId, kind: &str, manifest: &Manifest) -> Result<(), Reason> {
+    let name = |namespace: Option<&str>, name: &str| match namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    };
+    let gvk = manifest.gvk();
+    let same_object = manifest.name() == item.name && manifest.namespace() == item.namespace.as_deref();
+    if same_object && gvk.kind == kind && gvk.group == item.resource.group {
+        return Ok(());
     }
-    Ok(())
+    let says = name(manifest.namespace(), manifest.name());
+    let message = format!("the archive names {item}, its body says {} {:?} {says:?}", gvk.api_version(), gvk.kind);
+    Err(Reason::new("forged-identity", message))
 }
 
 /// Converts built-in kinds by their converters; custom resources are renamed, because the choice of versions allowed it.

@@ -39,9 +39,13 @@ pub fn select(request: &RestoreRequest, items: &[ArchivedItem], target: &Catalog
     let mut chosen = vec![false; items.len()];
     let mut selection = Selection::default();
     for (at, item) in items.iter().enumerate() {
-        let verdict = filter.admits(item).and_then(|()| {
-            let labelled = request.labels.admits(&item.labels);
-            if labelled { Ok(()) } else { Err(Reason::new("label-selector", "the request's selector does not match")) }
+        let verdict = filter.admits(item).and_then(|()| match request.labels.admits(&item.labels) {
+            true => Ok(()),
+            false if item.bodies.is_empty() => Err(Reason::new(
+                "unreadable-body",
+                "its body is no object, so nobody knows whether the selector matches",
+            )),
+            false => Err(Reason::new("label-selector", "the request's selector does not match")),
         });
         match verdict {
             Ok(()) => chosen[at] = true,
@@ -178,7 +182,7 @@ impl<'a> Positions<'a> {
     }
 
     fn find(&self, id: &ItemId) -> Option<usize> {
-        self.items.binary_search_by(|item| item.id.cmp(id)).ok()
+        self.items.binary_search_by(|item| (*item.id).cmp(id)).ok()
     }
 }
 

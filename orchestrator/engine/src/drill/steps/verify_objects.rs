@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Manifest, Severity, Verdict};
+use model::{ItemId, Manifest, Severity, Verdict};
 use plan::restore::format::PlannedItem;
 use plan::restore::prepare::Rewrite;
 use scenario::Failure;
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
 
 /// Whether the item was checked.
 fn judge(params: &Params, opened: &OpenedBackup, item: &PlannedItem, kind: &str, checks: &mut Checks) -> bool {
-    let target = Some(&item.target);
+    let target: Option<&ItemId> = Some(&item.target);
     let reason = item.decisions.last().map(|decision| &decision.reason);
     let code = reason.map(|reason| reason.code.as_str()).unwrap_or_default();
     let message = reason.map(|reason| reason.message.clone()).unwrap_or_default();

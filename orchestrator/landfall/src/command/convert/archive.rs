@@ -55,7 +55,7 @@ pub(super) fn convert(
             continue;
         }
         let item = ArchivedItem {
-            id: id.clone(),
+            id: id.clone().into(),
             bodies: stored
                 .bodies
                 .iter()

@@ -16,7 +16,7 @@ fn item(text: &str, labels: &[(&str, &str)]) -> ArchivedItem {
         Box::new(More { claim, ..More::default() })
     });
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    ArchivedItem { id, bodies: Vec::new(), labels, more }
+    ArchivedItem { id: id.into(), bodies: Vec::new(), labels, more }
 }
 
 fn backup() -> Vec<ArchivedItem> {
