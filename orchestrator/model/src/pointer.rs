@@ -15,13 +15,26 @@ pub fn push(pointer: &str, segment: &str) -> String {
 /// Appends one segment in place, escaping `~` and `/`.
 pub fn append(pointer: &mut String, segment: &str) {
     pointer.push('/');
-    let mut rest = segment;
-    while let Some(at) = rest.find(['~', '/']) {
-        pointer.push_str(&rest[..at]);
-        pointer.push_str(if rest[at..].starts_with('~') { "~0" } else { "~1" });
-        rest = &rest[at + 1..];
+    // Almost no segment has anything to escape.
+    if !segment.bytes().any(|byte| byte == b'~' || byte == b'/') {
+        return pointer.push_str(segment);
     }
-    pointer.push_str(rest);
+    for c in segment.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}
+
+/// Appends a position in a list in place.
+pub fn append_index(pointer: &mut String, index: usize) {
+    if let Some(digit) = u8::try_from(index).ok().filter(|index| *index < 10) {
+        pointer.push('/');
+        return pointer.push(char::from(b'0' + digit));
+    }
+    append(pointer, &index.to_string());
 }
 
 /// Joins segments into a pointer.
@@ -99,6 +112,10 @@ mod tests {
         let pointer = join(["metadata", "annotations", "a.b/c~d"]);
         assert_eq!(pointer, "/metadata/annotations/a.b~1c~0d");
         assert_eq!(segments(&pointer), ["metadata", "annotations", "a.b/c~d"]);
+        let mut pointer = push("", "list");
+        append_index(&mut pointer, 9);
+        append_index(&mut pointer, 10);
+        assert_eq!(pointer, "/list/9/10");
     }
 
     #[test]
