@@ -83,7 +83,11 @@ impl Lock {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(SandboxError::file("remove", path, error))
             }
-            _ => Ok(drop(self.file)),
+            // Until here nobody else could take it.
+            _ => {
+                drop(self.file);
+                Ok(())
+            }
         }
     }
 }

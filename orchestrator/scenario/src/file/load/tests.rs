@@ -1,6 +1,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::dag::Need;
 use crate::format::RunKind;
 
 /// The problems of a file, one a line.
