@@ -11,16 +11,18 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use model::request::OnError;
-use model::{ItemId, Manifest, Reason, chain};
+use model::{ItemId, Manifest, Reason, Verdict, chain};
+use plan::restore::format::PlannedItem;
 use plan::restore::hooks::ExecAfter;
 use serde_json::Value;
 
 use super::ItemVerdict;
 use super::act::Acted;
 use super::prepared::PlannedRestore;
+use crate::bucket::RestoreKeys;
 use crate::exec;
 use crate::log::RunLog;
-use crate::ports::Outside;
+use crate::ports::{Outside, Patience, retrying};
 use crate::progress::{Progress, Stage};
 
 /// Pods whose commands run at a time.
@@ -35,7 +37,7 @@ pub(super) struct HookCount {
     pub(super) failed: usize,
 }
 
-/// Runs the commands of every pod that was created.
+/// Runs the commands of every pod that was created, and of those that an earlier run created and did not get to.
 pub(super) async fn run_hooks(
     outside: &Outside,
     planned: &PlannedRestore,
@@ -43,13 +45,19 @@ pub(super) async fn run_hooks(
     log: &RunLog,
     progress: &dyn Progress,
 ) -> HookCount {
-    let pods: Vec<(&ItemId, &[ExecAfter])> = acted
+    let has_hooks = |item: &&PlannedItem| !item.hooks.is_empty();
+    let mut pods: Vec<(&ItemId, &[ExecAfter])> = acted
         .outcomes
         .created()
         .map(|at| &planned.file.items[at as usize])
-        .filter(|item| !item.hooks.is_empty())
+        .filter(has_hooks)
         .map(|item| (&*item.target, item.hooks.as_slice()))
         .collect();
+    let earlier: Vec<&PlannedItem> =
+        planned.file.items.iter().filter(has_hooks).filter(|item| item.verdict != Verdict::Create).collect();
+    if !earlier.is_empty() && was_interrupted(outside, &planned.file.request.name, log).await {
+        pods.extend(earlier.into_iter().map(|item| (&*item.target, item.hooks.as_slice())));
+    }
     if pods.is_empty() {
         return HookCount::default();
     }
@@ -70,6 +78,23 @@ pub(super) async fn run_hooks(
     }
     progress.end(Stage::Wait);
     total
+}
+
+/// Whether an earlier run of this restore did not come to its end: the record is the last thing that a run writes.
+async fn was_interrupted(outside: &Outside, name: &str, log: &RunLog) -> bool {
+    let Ok(keys) = RestoreKeys::new(name) else { return false };
+    let key = keys.record();
+    match retrying(outside.clock.as_ref(), Patience::default(), || outside.store.head(&key)).await {
+        Ok(found) => found.is_none(),
+        Err(error) => {
+            let message = format!(
+                "commands of pods that were there already are not run: it is not known whether they ran: {}",
+                chain(&error)
+            );
+            log.warn(outside.clock.now(), None, &message);
+            false
+        }
+    }
 }
 
 /// Runs the commands of one pod, each container's in order as soon as that container is up.

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 use api::velero::BackupSpec;
 use engine::Quiet;
 use engine::backup::{BackupError, BackupJob, BackupOutcome};
-use model::request::{BackupRequest, NameFilter};
-use ports::PortError;
+use model::request::{BackupRequest, NameFilter, RestoreRequest};
 use ports::cluster::{ExecExit, ExecOutcome};
+use ports::{ErrorKind, PortError};
 use serde_json::{Map, Value, json};
 
-use crate::bed::Bed;
+use testkit::StoreVerb;
+
+use crate::bed::{Bed, empty};
 
 /// A pod with a command before and one after, each of which is one word.
 fn pod(name: &str, phase: &str, on_error: &str) -> Value {
@@ -117,4 +119,40 @@ async fn what_was_held_is_released_although_its_block_cannot_be_stored() {
     assert!(ran.outcome.is_err(), "{:?}", ran.outcome);
     assert_eq!(ran.commands, ["hold-a", "release-a"]);
     assert_eq!(bed.visible().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_of_an_interrupted_restore_run_when_it_is_carried_on_and_not_again() {
+    let bed = Bed::new();
+    bed.source.seed(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "db", "namespace": "shop", "annotations": {
+            "post.hook.restore.velero.io/command": "load",
+            "post.hook.restore.velero.io/wait-timeout": "10s",
+        }},
+        "spec": {"containers": [{"name": "main", "image": "shop"}]},
+        // Nobody runs pods here: that its container is up comes from the backup.
+        "status": {"phase": "Running", "containerStatuses": [
+            {"name": "main", "ready": true, "state": {"running": {}}}]},
+    }));
+    bed.backup("b").await.unwrap();
+    let target = empty();
+    let ran = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&ran);
+    target.on_exec(move |request| {
+        assert_eq!((request.pod.as_str(), request.command.concat().as_str()), ("db", "load"));
+        *counted.lock().unwrap() += 1;
+        Ok(ExecOutcome { stdout: String::new(), stderr: String::new(), exit: ExecExit::Code(0) })
+    });
+    let request = RestoreRequest {
+        status_of: Some(NameFilter::parse(&["pods".to_owned()], &[]).unwrap()),
+        ..RestoreRequest::everything("r", "b")
+    };
+    // What a run that was killed looks like afterwards: everything is there but its record.
+    bed.store.refuse(StoreVerb::Put, "-landfall-restore.json", ErrorKind::Denied, 1);
+    for (expected, hooks) in [(1, 1), (2, 1), (2, 0)] {
+        let outcome = bed.restore_of(&target, &request).await.unwrap();
+        assert_eq!((outcome.hooks_attempted, outcome.hooks_failed), (hooks, 0), "{:?}", outcome.exceptions);
+        assert_eq!(*ran.lock().unwrap(), expected);
+    }
 }

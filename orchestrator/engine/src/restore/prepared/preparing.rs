@@ -6,10 +6,12 @@ use std::sync::Arc;
 use api::velero::restore::NOT_RESTORABLE;
 use model::{
     ApiResource, Catalog, Change, Decision, Finding, GroupResource, ItemId, Manifest, Pass, Reason, Severity, Verdict,
+    go_duration,
 };
 use plan::restore::ArchivedItem;
 use plan::restore::conflict::{Conflict, conflict, patch_changes};
 use plan::restore::format::{PlanFile, PlannedItem, redacted};
+use plan::restore::hooks::ExecAfter;
 use plan::restore::order::{Wave, rank};
 use plan::restore::prepare::{Preparation, Prepared, Ready, check_identity, prepare, prepare_namespace};
 use plan::restore::select::{Selection, mapped};
@@ -232,6 +234,7 @@ impl Preparing<'_> {
             self.send(entry, planned, Parcel { body, status, is_patch: false });
             return Ok(());
         };
+        let hooks = self.still_to_run(&entry, &there, hooks);
         match conflict(&manifest, &there, self.job.request.existing) {
             Conflict::Patch(patch) => {
                 let reason = Reason::new("differs", "it exists and is brought to what the backup holds");
@@ -251,7 +254,23 @@ impl Preparing<'_> {
                 self.keep(entry, Verdict::Warn, Reason::new("exists-differs", message));
             }
         }
+        if let Some(item) = self.file.items.last_mut() {
+            item.hooks = hooks;
+        }
         Ok(())
+    }
+
+    /// The commands of a pod that an earlier run of this restore created, and that may not have run: that run may have
+    /// been killed. Whether it ended well is seen in the location, when it comes to running them.
+    fn still_to_run(&mut self, entry: &Entry<'_>, there: &Manifest, hooks: Vec<ExecAfter>) -> Vec<ExecAfter> {
+        let name = go_duration::valid_label_value(&self.job.request.name);
+        if hooks.is_empty() || there.label("velero.io/restore-name") != Some(name.as_str()) {
+            return Vec::new();
+        }
+        if let Some(resource) = entry.resource {
+            self.number(resource);
+        }
+        hooks
     }
 
     fn send(&mut self, mut entry: Entry<'_>, mut item: PlannedItem, parcel: Parcel) {
