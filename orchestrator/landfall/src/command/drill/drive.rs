@@ -81,11 +81,25 @@ pub(crate) async fn drive(
             }
         },
     };
-    run.write_json("measured.json", &measuring.measured(SystemClock.now()))?;
+    measuring.keep(SystemClock.now());
     let Some(ended) = ended else { return Ok(Driven::WaitsForPeople) };
     let (_, verdict) = ended.map_err(|error| broken(error, run))?;
     let key = manner.sign_key.clone().or(about.sign_key);
-    let report = super::report::write(&runs, run, key.as_deref())?;
+    let report = match super::report::write(&runs, run, key.as_deref()) {
+        Ok(report) => report,
+        // The verdict stands in the journal; a full disk must not keep anybody from hearing it.
+        Err(error) if key.is_none() => {
+            let why = model::chain(error.as_ref());
+            let again = format!("`landfall drill report {}` writes them when that is mended", run.id);
+            context.printer.say(&format!("the reports could not be written: {why}; {again}"));
+            super::report::report_of(&runs, run)?
+        }
+        Err(error) => {
+            let hint =
+                format!("it has ended; `landfall drill report {}` writes its reports and evidence again", run.id);
+            return Err(Failure::from(error).exit(Exit::CouldNotRun).hint(hint));
+        }
+    };
     drop(journal);
     Ok(Driven::Ended { verdict, report: Box::new(report) })
 }

@@ -106,7 +106,8 @@ pub(crate) async fn resume(args: &ResumeArgs, context: &Context) -> Outcome {
 /// A run that has ended has nothing to carry on with but its reports, which a kill may have kept from being written.
 fn told_again(run: &RunFolder, verdict: &Verdict, args: &ResumeArgs, context: &Context) -> Outcome {
     let key = args.manner.sign_key.clone().or(run.about()?.sign_key);
-    let report = super::report::write(&Runs::of(&context.settings.state), run, key.as_deref())?;
+    let written = super::report::write(&Runs::of(&context.settings.state), run, key.as_deref());
+    let report = written.map_err(|error| Failure::from(error).exit(Exit::CouldNotRun))?;
     context.printer.say(&format!("run {} has ended: {}", run.id, verdict.word()));
     if !run.recorded()?.saga.still_there().is_empty() {
         context.printer.say(&format!("`landfall drill resume {} --undo` destroys what is still there", run.id));
