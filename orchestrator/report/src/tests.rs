@@ -282,3 +282,29 @@ fn what_nobody_drove_is_interrupted_and_no_steps_own_time() {
     assert_eq!(interrupted.seconds, 3600.0);
     assert!(report.seconds() >= 3607.0, "what went by on the clock still did");
 }
+
+#[test]
+fn the_gravest_decisions_come_first_and_those_of_every_restore_last() {
+    use model::{Decision, Pass, Verdict};
+    let decision = |name: &str, pass, verdict| Decision {
+        item: ItemId::cluster(GroupResource::new("nodes", ""), name),
+        pass,
+        verdict,
+        reason: Reason::new("because", "of this"),
+    };
+    let decisions = vec![
+        decision("made", Pass::Conflict, Verdict::Create),
+        decision("event", Pass::Select, Verdict::Skip),
+        decision("converted", Pass::Convert, Verdict::Convert),
+        decision("policy", Pass::Version, Verdict::Skip),
+        decision("policy", Pass::Version, Verdict::Skip),
+        decision("odd", Pass::Convert, Verdict::Warn),
+        decision("role", Pass::Transform, Verdict::Blocked),
+    ];
+    let extra = Extra { decisions, ..Extra::default() };
+    let report = report_of(&run(RunKind::Drill, vec![], People::Helpful), &extra);
+    let names: Vec<&str> = report.decisions.iter().map(|decision| decision.item.name.as_str()).collect();
+    assert_eq!(names, ["role", "odd", "policy", "converted", "event"]);
+    assert_eq!(report.decisions_total, 5);
+    assert!(html(&report).unwrap().contains("of this"));
+}

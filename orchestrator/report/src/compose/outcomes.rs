@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Decision, Finding, Pass};
+use model::{Decision, Finding, Pass, Severity};
 use scenario::steps::{backup_run, restore_run};
 use scenario::{Outputs, Step, StepOutcome, StepState, Uses};
 use serde::de::DeserializeOwned;
@@ -19,8 +19,8 @@ pub(super) fn decisions(all: &[Decision]) -> Vec<&Decision> {
     let rank = |decision: &Decision| match decision.verdict {
         model::Verdict::Blocked => Some(0),
         model::Verdict::Warn => Some(1),
-        // What every server brings or makes itself is left out of every restore.
-        model::Verdict::Skip if decision.pass == Pass::Select => Some(5),
+        // What every server brings or makes itself, and what had come to its end, is left out of every restore.
+        model::Verdict::Skip if matches!(decision.pass, Pass::Select | Pass::Transform) => Some(5),
         model::Verdict::Skip => Some(2),
         model::Verdict::Update => Some(3),
         model::Verdict::Convert => Some(4),
@@ -93,7 +93,8 @@ pub(super) fn outcomes(step: &Step, state: &StepState, report: &mut DrillReport,
             let found = outputs.get("findings").cloned().unwrap_or_default();
             let found: Vec<Finding> = serde_json::from_value(found).unwrap_or_default();
             for finding in found {
-                if uses == Uses::VerifyReferences {
+                // What could not be searched is a finding, and no leak.
+                if uses == Uses::VerifyReferences && finding.severity >= Severity::Warning {
                     if report.leaks.len() < MAX_FINDINGS {
                         report.leaks.push(finding);
                     }
