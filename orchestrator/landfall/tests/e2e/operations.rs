@@ -123,7 +123,7 @@ impl Running {
 
 /// Polls until there is an answer: processes tell nobody.
 fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(300);
     loop {
         if let Some(found) = look() {
             return found;
