@@ -86,7 +86,7 @@ impl Node {
             "pre.hook.backup.velero.io/container": "side",
             "pre.hook.backup.velero.io/command":
                 r#"["sh","-c","echo too-slow/pre >> /shared/log; echo waiting >&2; exec sleep 86399"]"#,
-            "pre.hook.backup.velero.io/timeout": "2s",
+            "pre.hook.backup.velero.io/timeout": "5s",
             "post.hook.backup.velero.io/container": "side",
             "post.hook.backup.velero.io/command": r#"["sh","-c","echo too-slow/post >> /shared/log"]"#,
         });
@@ -117,7 +117,7 @@ impl Node {
             "it ended with 3; stderr: lost",
             "it ended with 4",
             "it ended with 5",
-            "did not end within 2s",
+            "did not end within 5s",
             "stderr: waiting",
             "stdout: frozen",
             "pods saved/ended has ended",
