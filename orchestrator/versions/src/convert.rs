@@ -44,7 +44,7 @@ pub use pod_security_policy::{PodSecurityLevel, pod_security_level};
 pub(crate) use registry::{FAMILIES, Family, Form, family_of, no_successor};
 
 use crate::options::{Defaults, Options, flag};
-use registry::refusal;
+use registry::{family_named, refusal};
 
 /// What a conversion did.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -122,13 +122,14 @@ impl DecisionTaken {
 /// Converting to the version it has fills that version's defaults and applies the create rules, and is idempotent.
 /// On an error the object is as it was.
 pub fn convert(manifest: &mut Manifest, to: &Gvk, options: &Options) -> Result<Conversion, CannotConvert> {
-    let from = manifest.gvk();
-    let Some((family, source)) = family_of(&from) else {
+    let (group, version) = manifest.api_version().split_once('/').unwrap_or(("", manifest.api_version()));
+    let Some((family, source)) = family_named(group, version, manifest.kind()) else {
+        let from = manifest.gvk();
         return if from == *to { Ok(Conversion::nothing()) } else { Err(refusal(&from, to)) };
     };
-    let target = family.forms.iter().find(|form| form.is(to)).ok_or_else(|| refusal(&from, to))?;
+    let target = family.forms.iter().find(|form| form.is(to)).ok_or_else(|| refusal(&manifest.gvk(), to))?;
     if !family.allows(source, target) {
-        return Err(refusal(&from, to));
+        return Err(refusal(&manifest.gvk(), to));
     }
     let mut draft = Draft::new(options);
     let outcome = run(manifest.as_map_mut(), family, source, target, &mut draft);
@@ -206,8 +207,8 @@ impl Conversion {
 fn run(
     body: &mut Map<String, Value>,
     family: &Family,
-    source: &Form,
-    target: &Form,
+    source: &'static Form,
+    target: &'static Form,
     draft: &mut Draft<'_>,
 ) -> Result<(), CannotConvert> {
     let changes_version = !std::ptr::eq(source, target);
@@ -232,8 +233,9 @@ fn run(
 }
 
 fn rename(body: &mut Map<String, Value>, source: &Form, target: &Form, draft: &mut Draft<'_>) {
-    let because = format!("{} became {}", source.api_version(), target.api_version());
-    draft.set(body, &At::ROOT, "apiVersion", target.api_version(), &because);
+    let api_version = target.api_version();
+    let because = [&source.api_version(), " became ", &api_version].concat();
+    draft.set(body, &At::ROOT, "apiVersion", api_version, &because);
     if source.kind != target.kind {
         draft.set(body, &At::ROOT, "kind", target.kind, "the kind was renamed");
     }

@@ -2,7 +2,7 @@
 //!
 //! A path is a chain of borrowed segments and becomes a pointer only when something changes. This file knows no kind.
 
-use model::{Change, GroupVersion, Gvk, Manifest, pointer};
+use model::{Change, Gvk, Manifest, pointer};
 use serde_json::{Map, Value};
 
 use super::registry::Form;
@@ -19,6 +19,8 @@ pub(crate) struct At<'a> {
 #[derive(Clone, Copy)]
 enum Segment<'a> {
     Root,
+    /// A pointer that was written out, because several edits follow under it.
+    Written(&'a str),
     Key(&'a str),
     Index(usize),
 }
@@ -31,7 +33,8 @@ pub(crate) struct Draft<'o> {
     pub(crate) lossless: bool,
     /// Whether the object comes from another version; what a server has taken in its own version is not judged again.
     pub(crate) changes_version: bool,
-    default_of: String,
+    /// The version whose defaults are being filled.
+    filling: Option<&'static Form>,
     filling_target: bool,
 }
 
@@ -48,16 +51,37 @@ impl<'a> At<'a> {
         At { parent: Some(self), segment: Segment::Index(index) }
     }
 
+    /// The same place as [`At::pointer`] gave.
+    pub(crate) fn written(pointer: &'a str) -> At<'a> {
+        At { parent: None, segment: Segment::Written(pointer) }
+    }
+
     pub(crate) fn pointer(&self) -> String {
-        let mut out = self.parent.map(At::pointer).unwrap_or_default();
+        let mut out = String::with_capacity(self.length());
+        self.write(&mut out);
+        out
+    }
+
+    /// Bytes of the pointer, but for those that escaping adds.
+    fn length(&self) -> usize {
+        let own = match self.segment {
+            Segment::Root => 0,
+            Segment::Written(pointer) => pointer.len(),
+            Segment::Key(key) => key.len() + 1,
+            Segment::Index(_) => 4,
+        };
+        own + self.parent.map_or(0, At::length)
+    }
+
+    fn write(&self, out: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.write(out);
+        }
         match self.segment {
-            Segment::Root => out,
-            Segment::Key(key) => pointer::push(&out, key),
-            Segment::Index(index) => {
-                out.push('/');
-                out.push_str(&index.to_string());
-                out
-            }
+            Segment::Root => {}
+            Segment::Written(pointer) => out.push_str(pointer),
+            Segment::Key(key) => pointer::append(out, key),
+            Segment::Index(index) => pointer::append_index(out, index),
         }
     }
 }
@@ -147,14 +171,14 @@ impl<'o> Draft<'o> {
             decisions: Vec::new(),
             lossless: true,
             changes_version: false,
-            default_of: String::new(),
+            filling: None,
             filling_target: false,
         }
     }
 
     /// Says whose defaults are filled from now on.
-    pub(crate) fn enter(&mut self, form: &Form, is_target: bool) {
-        self.default_of = format!("default of {}", form.api_version());
+    pub(crate) fn enter(&mut self, form: &'static Form, is_target: bool) {
+        self.filling = Some(form);
         self.filling_target = is_target;
     }
 
@@ -190,6 +214,13 @@ impl<'o> Draft<'o> {
         let removed = map.remove(key)?;
         self.changes.push(Change::removed(at.key(key).pointer(), removed.clone(), because));
         Some(removed)
+    }
+
+    /// Removes what nobody needs any more, however large it is; says whether it was there.
+    pub(crate) fn discard(&mut self, map: &mut Map<String, Value>, at: &At<'_>, key: &str, because: &str) -> bool {
+        let Some(removed) = map.remove(key) else { return false };
+        self.changes.push(Change::removed(at.key(key).pointer(), removed, because));
+        true
     }
 
     /// Moves a value to another key of the same object. A value already there is replaced.
@@ -249,7 +280,7 @@ impl<'o> Draft<'o> {
     }
 
     fn fill(&mut self, map: &mut Map<String, Value>, at: &At<'_>, key: &str, value: Value) {
-        let because = self.default_of.clone();
+        let because = self.filling.map(Form::default_of).unwrap_or_default();
         let before = map.insert(key.to_owned(), value.clone());
         self.changes.push(Change { pointer: at.key(key).pointer(), before, after: Some(value), because });
     }
@@ -297,7 +328,7 @@ impl<'o> Draft<'o> {
         let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
         let removed = self.remove(annotations, &at.key("annotations"), key, because);
         if removed.is_some() && annotations.is_empty() {
-            self.remove(metadata, &at, "annotations", because);
+            self.discard(metadata, &at, "annotations", because);
         }
         removed
     }
@@ -332,12 +363,12 @@ impl<'o> Draft<'o> {
     pub(crate) fn versioned_copies(&mut self, body: &mut Map<String, Value>, target: &Form) {
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             let because = "names fields of the version that was left";
-            self.remove(metadata, &At::ROOT.key("metadata"), "managedFields", because);
+            self.discard(metadata, &At::ROOT.key("metadata"), "managedFields", because);
         }
+        let Some(copy) = annotation(body, LAST_APPLIED_ANNOTATION) else { return };
         if self.options.is(LAST_APPLIED, "keep") {
             return;
         }
-        let Some(copy) = annotation(body, LAST_APPLIED_ANNOTATION) else { return };
         let converted = if self.options.is(LAST_APPLIED, "drop") { None } else { self.convert_copy(copy, target) };
         match converted {
             Some(text) => {
@@ -381,6 +412,15 @@ impl Form {
     }
 
     pub(crate) fn api_version(&self) -> String {
-        GroupVersion::new(self.group, self.version).to_string()
+        [self.group, self.slash(), self.version].concat()
+    }
+
+    fn default_of(&self) -> String {
+        ["default of ", self.group, self.slash(), self.version].concat()
+    }
+
+    /// Between group and version; the core group is not written.
+    fn slash(&self) -> &'static str {
+        if self.group.is_empty() { "" } else { "/" }
     }
 }

@@ -141,6 +141,9 @@ fn autoscaler(body: &mut Body, from: &Form, to: &Form, draft: &mut Draft<'_>) ->
 }
 
 fn drop_annotations(body: &mut Body, draft: &mut Draft<'_>) {
+    if body.get("metadata").and_then(|metadata| metadata.get("annotations")).is_none() {
+        return;
+    }
     for key in [METRICS, BEHAVIOR, CURRENT_METRICS, CONDITIONS] {
         draft.remove_annotation(body, key, "what the annotation carries is a field in this version");
     }

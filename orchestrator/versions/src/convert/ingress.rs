@@ -83,7 +83,7 @@ fn ingress(body: &mut Body, from: &Form, to: &Form, draft: &mut Draft<'_>) -> Re
     let at = At::ROOT.key("spec");
     let (old, new) = if upward { ("backend", "defaultBackend") } else { ("defaultBackend", "backend") };
     if is_unset(spec, old) {
-        draft.remove(spec, &at, old, "there is no default backend");
+        draft.discard(spec, &at, old, "there is no default backend");
     } else {
         backend(spec, &at, old, upward, draft)?;
         draft.rename(spec, &at, old, new);
@@ -105,6 +105,8 @@ fn backend(
 
 fn service_of(backend: &mut Body, at: &At<'_>, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
     let because = "serviceName and servicePort became service";
+    let pointer = at.pointer();
+    let at = &At::written(&pointer);
     let name = draft.remove(backend, at, "serviceName", because);
     let port = draft.remove(backend, at, "servicePort", because);
     let name = name.filter(|name| !matches!(name, Value::Null) && name.as_str() != Some(""));
@@ -117,7 +119,8 @@ fn service_of(backend: &mut Body, at: &At<'_>, draft: &mut Draft<'_>) -> Result<
     if name.is_none() && port.is_none() {
         return Ok(());
     }
-    let service = json!({"name": name.unwrap_or_else(|| "".into()), "port": port.unwrap_or_else(|| json!({}))});
+    let port = port.unwrap_or_else(|| Map::new().into());
+    let service = Map::from_iter([("name".to_owned(), name.unwrap_or_else(|| "".into())), ("port".to_owned(), port)]);
     draft.set(backend, at, "service", service, because);
     Ok(())
 }
@@ -235,7 +238,7 @@ fn port_name(backend: &mut Body, at: &At<'_>, draft: &mut Draft<'_>) -> Result<(
 }
 
 fn path_of(path: &mut Body, at: &At<'_>, draft: &mut Draft<'_>) -> Result<(), CannotConvert> {
-    let own = text(path, "path").unwrap_or_default().to_owned();
+    let own = text(path, "path").unwrap_or_default();
     let strict = matches!(text(path, "pathType"), Some("Exact" | "Prefix"));
     let no_slash = !own.starts_with('/') && (strict || !own.is_empty());
     let forbidden = ["//", "/./", "/../", "%2f", "%2F"].iter().any(|part| own.contains(part))
@@ -244,6 +247,7 @@ fn path_of(path: &mut Body, at: &At<'_>, draft: &mut Draft<'_>) -> Result<(), Ca
     if !(no_slash || strict && forbidden) {
         return Ok(());
     }
+    let own = own.to_owned();
     let message = format!("the path {own:?} is not valid for its path type");
     if draft.decide(INGRESS_PATH, &at.key("path"), &*message) != "repair" {
         return Ok(());

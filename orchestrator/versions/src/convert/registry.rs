@@ -124,7 +124,11 @@ static BY_KIND: LazyLock<BTreeMap<Key, (&'static Family, &'static Form)>> = Lazy
 });
 
 pub(crate) fn family_of(gvk: &Gvk) -> Option<(&'static Family, &'static Form)> {
-    BY_KIND.get(&(gvk.kind.as_str(), gvk.group.as_str(), gvk.version.as_str())).copied()
+    family_named(&gvk.group, &gvk.version, &gvk.kind)
+}
+
+pub(crate) fn family_named(group: &str, version: &str, kind: &str) -> Option<(&'static Family, &'static Form)> {
+    BY_KIND.get(&(kind, group, version)).copied()
 }
 
 impl Form {

@@ -105,13 +105,18 @@ fn from_template(body: &mut Body, form: &Form, draft: &mut Draft<'_>) -> Result<
         return Ok(());
     }
     let Some(spec) = object_mut(body, &At::ROOT, "spec")? else { return Ok(()) };
-    let Some(labels) = template_labels(spec).cloned() else { return Ok(()) };
-    draft.own_default(spec, &At::ROOT.key("spec"), "selector", json!({"matchLabels": labels}));
+    let Some(labels) = template_labels(spec) else { return Ok(()) };
+    if is_blank(spec, "selector") {
+        let selector = json!({"matchLabels": labels});
+        draft.own_default(spec, &At::ROOT.key("spec"), "selector", selector);
+    }
     let because = "labels of the pod template, as the old version fills them in";
     let metadata = draft.ensure_object(body, &At::ROOT, "metadata", because)?;
     let at = At::ROOT.key("metadata");
     if object(metadata, &at, "labels")?.is_none_or(Map::is_empty) {
-        draft.set(metadata, &at, "labels", labels, because);
+        let labels = body.get("spec").and_then(Value::as_object).and_then(template_labels).cloned();
+        let metadata = draft.ensure_object(body, &At::ROOT, "metadata", because)?;
+        draft.set(metadata, &at, "labels", labels.unwrap_or_default(), because);
     }
     Ok(())
 }

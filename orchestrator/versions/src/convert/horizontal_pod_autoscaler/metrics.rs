@@ -8,6 +8,23 @@ type Body = Map<String, Value>;
 
 const SOURCES: [&str; 5] = ["resource", "containerResource", "pods", "object", "external"];
 
+/// What v2beta1 calls the parts of a target, or of what was seen.
+struct Names {
+    utilization: &'static str,
+    average: &'static str,
+    value: &'static str,
+}
+
+impl Names {
+    fn of(is_status: bool) -> Self {
+        if is_status {
+            Self { utilization: "currentAverageUtilization", average: "currentAverageValue", value: "currentValue" }
+        } else {
+            Self { utilization: "targetAverageUtilization", average: "targetAverageValue", value: "targetValue" }
+        }
+    }
+}
+
 pub(super) fn list_to_v2(list: Vec<Value>, is_status: bool) -> Vec<Value> {
     let convert = |mut metric: Value| {
         if let Value::Object(metric) = &mut metric {
@@ -63,15 +80,13 @@ fn up(source: &str, fields: &mut Body, is_status: bool) {
     if source == "object" && fields.contains_key("describedObject") {
         return;
     }
-    let prefix = if is_status { "current" } else { "target" };
+    let names = Names::of(is_status);
     let mut value = Map::new();
     let (utilization, average, plain) = match source {
-        "resource" | "containerResource" => {
-            (take(fields, &format!("{prefix}AverageUtilization")), take(fields, &format!("{prefix}AverageValue")), None)
-        }
-        "pods" => (None, take(fields, &format!("{prefix}AverageValue")), None),
-        "object" => (None, take(fields, "averageValue"), take(fields, &format!("{prefix}Value"))),
-        _ => (None, take(fields, &format!("{prefix}AverageValue")), take(fields, &format!("{prefix}Value"))),
+        "resource" | "containerResource" => (take(fields, names.utilization), take(fields, names.average), None),
+        "pods" => (None, take(fields, names.average), None),
+        "object" => (None, take(fields, "averageValue"), take(fields, names.value)),
+        _ => (None, take(fields, names.average), take(fields, names.value)),
     };
     if !is_status {
         let kind = match source {
@@ -108,7 +123,7 @@ fn down(source: &str, fields: &mut Body, is_status: bool) {
     if source == "object" && !fields.contains_key("describedObject") {
         return;
     }
-    let prefix = place;
+    let names = Names::of(is_status);
     let Some(Value::Object(mut value)) = fields.remove(place) else { return };
     let plain = take(&mut value, "value");
     let average = take(&mut value, "averageValue");
@@ -121,21 +136,21 @@ fn down(source: &str, fields: &mut Body, is_status: bool) {
     let mandatory = |value: Option<Value>| Some(value.unwrap_or_else(|| json!("0")));
     match source {
         "resource" | "containerResource" => {
-            put(fields, &format!("{prefix}AverageUtilization"), utilization);
+            put(fields, names.utilization, utilization);
             let average = if is_status { mandatory(average) } else { average };
-            put(fields, &format!("{prefix}AverageValue"), average);
+            put(fields, names.average, average);
         }
-        "pods" => put(fields, &format!("{prefix}AverageValue"), mandatory(average)),
+        "pods" => put(fields, names.average, mandatory(average)),
         "object" => {
             let described = take(fields, "describedObject");
             put(fields, "target", described);
-            put(fields, &format!("{prefix}Value"), mandatory(plain));
+            put(fields, names.value, mandatory(plain));
             put(fields, "averageValue", average);
         }
         _ => {
             let plain = if is_status { mandatory(plain) } else { plain };
-            put(fields, &format!("{prefix}Value"), plain);
-            put(fields, &format!("{prefix}AverageValue"), average);
+            put(fields, names.value, plain);
+            put(fields, names.average, average);
         }
     }
 }
