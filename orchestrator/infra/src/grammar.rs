@@ -154,11 +154,16 @@ pub fn is_resource_id(text: &str) -> bool {
 
 /// Where the resource id ends that starts at `start` with `prefix`; `None` when it is only part of a longer word.
 pub fn resource_id_at(text: &str, start: usize, prefix: &str) -> Option<usize> {
+    let (_, lengths) = RESOURCE_IDS.iter().find(|(known, _)| *known == prefix)?;
+    text.get(start..)?.starts_with(prefix).then(|| resource_id_end(text, start, prefix, lengths))?
+}
+
+/// The same for a row of [`RESOURCE_IDS`] whose prefix stands at `start`.
+pub(crate) fn resource_id_end(text: &str, start: usize, prefix: &str, lengths: &[usize]) -> Option<usize> {
     let bytes = text.as_bytes();
-    if !text.get(start..)?.starts_with(prefix) || bytes[..start].last().is_some_and(|b| is_word(*b)) {
+    if bytes[..start].last().is_some_and(|b| is_word(*b)) {
         return None;
     }
-    let (_, lengths) = RESOURCE_IDS.iter().find(|(known, _)| *known == prefix)?;
     let from = start + prefix.len();
     let digits = bytes[from..].iter().take(40).take_while(|b| is_digit(**b)).count();
     let end = from + digits;

@@ -2,6 +2,8 @@
 //!
 //! Built once per restore from contracts and pairs; it observes nothing and decides nothing about objects.
 
+use std::collections::BTreeMap;
+
 use model::{Change, Finding, ItemId, Manifest};
 
 use crate::class::ValueClass;
@@ -20,6 +22,8 @@ pub struct InfraPair {
     pub target: Contract,
     pub pairs: Pairs,
     pub options: Options,
+    /// Namespaces that the restore renames, by their name in the source.
+    pub namespaces: BTreeMap<String, String>,
     rewriter: Rewriter,
     leaks: LeakScanner,
 }
@@ -58,7 +62,7 @@ impl InfraPair {
     pub fn new(source: Contract, target: Contract, pairs: Pairs, options: Options) -> Result<Self, TooManyTokens> {
         let rewriter = Rewriter::new(&pairs)?;
         let leaks = LeakScanner::with_pairs(&source, Some(&target), &pairs)?;
-        Ok(Self { source, target, pairs, options, rewriter, leaks })
+        Ok(Self { source, target, pairs, options, namespaces: BTreeMap::new(), rewriter, leaks })
     }
 
     /// Accepts an identifier that exists in the target though its contract does not list it, such as a new volume.
@@ -93,7 +97,12 @@ impl InfraPair {
         self.pairs.target(source, class)
     }
 
-    /// How a service account gets its role in the target.
+    /// What a namespace of the source is called in the target.
+    pub fn target_namespace<'a>(&'a self, namespace: &'a str) -> &'a str {
+        self.namespaces.get(namespace).map_or(namespace, String::as_str)
+    }
+
+    /// How a service account gets its role in the target, by its namespace there: the one that trust policies name.
     pub fn target_workload(&self, namespace: &str, service_account: &str) -> Option<&WorkloadIam> {
         self.target.body().workload_iam.get(&format!("{namespace}/{service_account}"))
     }

@@ -5,7 +5,7 @@
 pub mod known;
 pub mod unknown;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use model::{Finding, ItemId, Manifest, Reason, Severity};
 
@@ -27,7 +27,7 @@ const MAX_RELEASE: u64 = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct LeakScanner {
     known: Known,
-    allowed: BTreeSet<String>,
+    allowed: HashSet<String>,
     /// With a target at hand, an identifier that neither side knows is a leak; without one it may be the target's own.
     judges_unknown: bool,
 }
@@ -50,7 +50,7 @@ impl LeakScanner {
 
     /// Also looks for the source values of pairs, such as those found in states.
     pub fn with_pairs(source: &Contract, target: Option<&Contract>, pairs: &Pairs) -> Result<Self, TooManyTokens> {
-        let mut allowed: BTreeSet<String> = target.iter().flat_map(|t| t.values()).map(|value| value.value).collect();
+        let mut allowed: HashSet<String> = target.iter().flat_map(|t| t.values()).map(|value| value.value).collect();
         // What a user keeps on purpose, and what takes a value's place, is the target's.
         allowed.extend(pairs.all().iter().map(|pair| pair.target.clone()));
         let known = Known::new(source, &allowed, pairs)?;
@@ -128,6 +128,10 @@ impl Visitor for Search<'_, '_> {
             Text::Plain(text) | Text::Decoded(text) => (text, false),
             Text::Key(text) => (text, true),
         };
+        // An AWS id is never made of letters alone.
+        if self.scanner.known.passes(text, is_key) {
+            return;
+        }
         if text.len() > MAX_TEXT {
             let message = format!("the text is {} bytes long and was not searched", text.len());
             self.findings.push(finding(Severity::Warning, "too-long", self.item, Some(path.pointer()), message));

@@ -1,7 +1,8 @@
 //! Pairs every value of the source with its counterpart in the target.
 //!
-//! In order of trust: the user's map file, contract keys, equal state addresses, equal logical-id tags, natural keys.
-//! Each pair says how it was found. Nothing is guessed from positions in lists; applying pairs is `rewrite`'s job.
+//! In order of trust: the user's map file, contract keys, equal state addresses, equal logical-id tags, natural keys,
+//! `Name` tags. Each pair says how it was found. Nothing is guessed from positions in lists; applying pairs is
+//! `rewrite`'s job.
 
 pub mod candidates;
 pub mod expand;
@@ -48,6 +49,7 @@ pub enum Method {
     Address,
     LogicalId,
     NaturalKey,
+    NameTag,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,6 +109,7 @@ pub fn pair(source: Side, target: Side, map: Option<&MapFile>) -> Result<Pairs, 
         candidates::by_address(source.state, target.state, rules),
         candidates::by_logical_id(source.state, target.state),
         candidates::by_natural_key(source.state, target.state, &mut findings),
+        candidates::by_name_tag(source.state, target.state),
     ];
     for candidate in steps.into_iter().flatten() {
         let key = (candidate.pair.source.clone(), candidate.pair.class);
@@ -124,7 +127,9 @@ pub fn pair(source: Side, target: Side, map: Option<&MapFile>) -> Result<Pairs, 
         if first.pair.target == candidate.pair.target || first.pair.by == Method::Map {
             continue;
         }
-        if candidate.folded {
+        // Names are the weakest sign: they add pairs and doubt none.
+        let is_weaker = candidate.pair.by == Method::NameTag && first.pair.by != Method::NameTag;
+        if candidate.folded || is_weaker {
             continue;
         }
         if candidate.pair.confidence == Confidence::Inferred {
@@ -243,6 +248,7 @@ impl fmt::Display for Method {
             Self::Address => "state address",
             Self::LogicalId => "logical-id tag",
             Self::NaturalKey => "natural key",
+            Self::NameTag => "Name tag",
         })
     }
 }

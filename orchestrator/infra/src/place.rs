@@ -65,11 +65,7 @@ impl<'a> Path<'a> {
         match self.step {
             Step::Root => {}
             Step::Key(key) => model::pointer::append(out, key),
-            Step::Index(index) => {
-                use std::fmt::Write;
-                // Writing to a string cannot fail.
-                let _ = write!(out, "/{index}");
-            }
+            Step::Index(index) => model::pointer::append_index(out, index),
         }
     }
 

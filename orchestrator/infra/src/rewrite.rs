@@ -185,6 +185,9 @@ impl Visitor for Search<'_, '_> {
             Text::Decoded(text) => (text, What::Encoded),
             Text::Key(text) => (text, What::Key),
         };
+        if self.tokens.passes(text, what == What::Key) {
+            return;
+        }
         if text.len() > MAX_TEXT {
             let message = format!("the text is {} bytes long and was not searched", text.len());
             self.out.findings.push(note(Severity::Warning, "too-long", Some(&path.pointer()), message));

@@ -10,6 +10,7 @@ use crate::class::ValueClass;
 use crate::pair::expand::Variant;
 use crate::place::Place;
 
+use boundary::Shape;
 pub use permit::{Permission, Setting};
 pub(crate) use words::{Gate, Words};
 
@@ -33,8 +34,12 @@ pub struct Hit<'t> {
     pub permission: Permission,
 }
 
-/// One of the texts to look for; what it may mean, in the order of the values' classes.
-type Meanings = Vec<Meaning>;
+/// What one of the texts may mean.
+#[derive(Debug, Clone)]
+struct Meanings {
+    shape: Shape,
+    all: Vec<Meaning>,
+}
 
 #[derive(Debug, Clone)]
 pub struct Tokens {
@@ -72,19 +77,19 @@ impl Tokens {
                 because: format!("{} by {}", variant.pair.key, variant.pair.by),
             };
             match (texts.last(), meanings.last_mut()) {
-                (Some(last), Some(known)) if *last == variant.source => known.push(meaning),
+                (Some(last), Some(known)) if *last == variant.source => known.all.push(meaning),
                 _ => {
+                    meanings.push(Meanings { shape: Shape::of(&variant.source), all: vec![meaning] });
                     texts.push(variant.source);
-                    meanings.push(vec![meaning]);
                 }
             }
         }
-        let is_token = |known: &Meanings| known.iter().any(|meaning| meaning.class == ValueClass::Token);
+        let is_token = |known: &Meanings| known.all.iter().any(|meaning| meaning.class == ValueClass::Token);
         let tokens = texts.iter().zip(&meanings).filter(|(_, known)| is_token(known));
         let shortest_token = tokens.map(|(text, _)| text.len()).min().unwrap_or(usize::MAX);
         let words = Words::new(texts, |at| {
             let is_name = |meaning: &Meaning| matches!(meaning.class, ValueClass::Name(_) | ValueClass::Never);
-            if meanings[at].iter().all(is_name) { Gate::Names } else { Gate::Always }
+            if meanings[at].all.iter().all(is_name) { Gate::Names } else { Gate::Always }
         });
         Ok(Self { words, meanings, setting, shortest_token })
     }
@@ -92,6 +97,11 @@ impl Tokens {
     /// Length of the shortest text that could be a token in a map's key.
     pub fn shortest_token(&self) -> usize {
         self.shortest_token
+    }
+
+    /// Whether nothing could be found in a word, because it is made of letters and no value is.
+    pub(crate) fn passes(&self, text: &str, is_key: bool) -> bool {
+        self.words.passes(text, is_key)
     }
 
     /// Calls `hit` for every replaceable value, left to right, never overlapping. `place` is asked at most once, and
@@ -106,8 +116,9 @@ impl Tokens {
             let accepted = self.words.chain(longest).find_map(|index| {
                 let source = self.words.text(index);
                 let end = start + source.len();
-                self.meanings[index].iter().find_map(|meaning| {
-                    let permission = self.setting.permit(meaning.class, text, start..end, place)?;
+                let Meanings { shape, all } = &self.meanings[index];
+                all.iter().find_map(|meaning| {
+                    let permission = self.setting.permit(meaning.class, text, start..end, *shape, place)?;
                     Some(Hit { start, end, source, meaning, permission })
                 })
             });

@@ -71,6 +71,7 @@ fn outputs_without_or_with_a_sensitive_contract_are_refused() {
     assert!(matches!(Contract::from_outputs(sensitive.as_bytes()), Err(ContractError::Sensitive)));
     assert!(matches!(Contract::from_outputs(b"[]"), Err(ContractError::NotAnObject { .. })));
     assert!(matches!(Contract::from_outputs(b"{"), Err(ContractError::Json(_))));
+    assert!(matches!(Contract::from_outputs(b"{\"region\": \"\xff\xfe\"}"), Err(ContractError::Json(_))));
 }
 
 #[test]

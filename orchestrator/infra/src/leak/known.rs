@@ -2,7 +2,7 @@
 //!
 //! A region or an account inside a longer identifier makes that identifier a leak, whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Leak;
 use crate::class::{NameKind, ValueClass};
@@ -12,7 +12,7 @@ use crate::grammar;
 use crate::pair::{Confidence, Method};
 use crate::pair::{Pair, Pairs, expand};
 use crate::place::Place;
-use crate::tokens::boundary::{is_whole_word, stands_alone};
+use crate::tokens::boundary::{Shape, is_whole_word, stands_alone};
 use crate::tokens::{Gate, Lazy, TooManyTokens, Words};
 
 #[derive(Debug, Clone)]
@@ -20,10 +20,11 @@ pub(super) struct Known {
     words: Words,
     /// What each of the words may be: its class and its key in the contract.
     meanings: Vec<Vec<(ValueClass, String)>>,
+    shapes: Vec<Shape>,
 }
 
 impl Known {
-    pub(super) fn new(source: &Contract, allowed: &BTreeSet<String>, pairs: &Pairs) -> Result<Self, TooManyTokens> {
+    pub(super) fn new(source: &Contract, allowed: &HashSet<String>, pairs: &Pairs) -> Result<Self, TooManyTokens> {
         // Expanding a value paired with itself gives the ways to write it.
         let own = source.values().into_iter().filter(|value| value.class != ValueClass::Never).map(|value| Pair {
             source: value.value.clone(),
@@ -58,7 +59,13 @@ impl Known {
             }
         }
         let gates: Vec<Gate> = texts.iter().zip(&meanings).map(|(text, known)| gate(text, known)).collect();
-        Ok(Self { words: Words::new(texts, |at| gates[at]), meanings })
+        let shapes = texts.iter().map(|text| Shape::of(text)).collect();
+        Ok(Self { words: Words::new(texts, |at| gates[at]), meanings, shapes })
+    }
+
+    /// Whether nothing could be found in a word, because it is made of letters and no value is.
+    pub(super) fn passes(&self, text: &str, is_key: bool) -> bool {
+        self.words.passes(text, is_key)
     }
 
     /// Finds the source's values in a text; `covered` gets their ranges.
@@ -91,9 +98,8 @@ impl Known {
         let range = start..start + value.len();
         self.meanings[index].iter().find_map(|(class, key)| {
             let (range, what) = match class {
-                ValueClass::Token => {
-                    stands_alone(text, &range).then(|| (range.clone(), format!("the source's {key}")))?
-                }
+                ValueClass::Token => stands_alone(text, &range, self.shapes[index])
+                    .then(|| (range.clone(), format!("the source's {key}")))?,
                 ValueClass::Name(kind) => {
                     let says = (place.names.contains(kind) || is_telling(*kind, value)) && is_whole_word(text, &range);
                     says.then(|| (range.clone(), format!("the source's {key}")))?

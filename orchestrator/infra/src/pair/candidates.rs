@@ -171,14 +171,30 @@ pub(super) fn by_natural_key(
     target: Option<&State>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Candidate> {
+    by_key(source, target, Method::NaturalKey, |identifiers| identifiers.natural.clone(), findings)
+}
+
+/// The same type and the same `Name` tag once environment and region are left out, with one candidate on each side.
+/// Names that fit several resources are common and no news.
+pub(super) fn by_name_tag(source: Option<&State>, target: Option<&State>) -> Vec<Candidate> {
+    by_key(source, target, Method::NameTag, |identifiers| identifiers.name.clone(), &mut Vec::new())
+}
+
+fn by_key(
+    source: Option<&State>,
+    target: Option<&State>,
+    method: Method,
+    key: impl Fn(&Identifiers) -> Option<String> + Copy,
+    findings: &mut Vec<Finding>,
+) -> Vec<Candidate> {
     let (Some(source), Some(target)) = (source, target) else { return Vec::new() };
     let (sources, targets) = (inventory(source), inventory(target));
-    let (by_source, by_target) = (index(&sources, |i| i.natural.clone()), index(&targets, |i| i.natural.clone()));
+    let (by_source, by_target) = (index(&sources, key), index(&targets, key));
     let mut out = Vec::new();
     for (key, addresses) in &by_source {
         match (&addresses[..], by_target.get(key).map(Vec::as_slice)) {
             ([from], Some([to])) => {
-                join(from, &sources[*from], to, &targets[*to], Method::NaturalKey, Confidence::Inferred, &mut out);
+                join(from, &sources[*from], to, &targets[*to], method, Confidence::Inferred, &mut out);
             }
             (_, Some(several)) => {
                 let message = format!(

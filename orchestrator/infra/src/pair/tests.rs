@@ -101,6 +101,35 @@ fn tags_pair_renamed_resources_and_natural_keys_need_acceptance() {
 }
 
 #[test]
+fn name_tags_pair_what_nothing_else_does_and_only_when_they_are_unique() {
+    let group = |local: &str, id: &str, name: &str| {
+        json!({"module": "", "mode": "managed", "type": "aws_security_group", "name": local,
+            "instances": [{"attributes": {"id": id, "tags": {"Name": name}}}]})
+    };
+    let source = state(json!([
+        group("a", "sg-0a1b2c3d", "shop-prod-us-east-1-database"),
+        group("b", "sg-1a1b2c3d", "shop-prod-cache"),
+        group("c", "sg-2a1b2c3d", "shop-primary-cache"),
+        group("same", "sg-3a1b2c3d", "shop-prod-web"),
+    ]));
+    let target = state(json!([
+        group("x", "sg-0e1b2c3d", "shop-dr-us-west-2-database"),
+        group("y", "sg-1e1b2c3d", "shop-dr-cache"),
+        group("same", "sg-3e1b2c3d", "shop-dr-api"),
+        group("z", "sg-4e1b2c3d", "shop-dr-web"),
+    ]));
+    let pairs =
+        pair(Side { contract: None, state: Some(&source) }, Side { contract: None, state: Some(&target) }, None)
+            .unwrap();
+    let database = of(&pairs, "sg-0a1b2c3d").unwrap();
+    assert_eq!((database.target.as_str(), database.by), ("sg-0e1b2c3d", Method::NameTag));
+    assert_eq!(database.confidence, Confidence::Inferred);
+    assert_eq!((of(&pairs, "sg-1a1b2c3d"), of(&pairs, "sg-2a1b2c3d")), (None, None));
+    let by_address = of(&pairs, "sg-3a1b2c3d").unwrap();
+    assert_eq!((by_address.target.as_str(), by_address.by), ("sg-3e1b2c3d", Method::Address));
+}
+
+#[test]
 fn a_natural_key_with_two_candidates_pairs_nothing() {
     let source = state(json!([queue("module.a", "mail", "us-east-1", json!({}))]));
     let target = state(json!([

@@ -162,6 +162,23 @@ fn secrets_are_decoded_and_their_changes_show_no_secret() {
 }
 
 #[test]
+fn long_values_of_secrets_are_judged_as_a_whole() {
+    // The first bytes end in the middle of a letter, and that is no reason to call the rest binary.
+    let text = format!("{}é sg-0a1b2c3d", "a".repeat(47));
+    let mut late = vec![b'a'; 200];
+    late.push(0xff);
+    let mut early = late.clone();
+    early[3] = 0xff;
+    let mut secret = manifest(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "data": {
+        "text": STANDARD.encode(&text), "late": STANDARD.encode(&late), "early": STANDARD.encode(&early),
+        "broken": format!("{}%", "YWFh".repeat(40))}}));
+    let out = usual().rewrite_reporting(&mut secret);
+    let after = STANDARD.encode(text.replace("sg-0a1b2c3d", "sg-9a1b2c3d"));
+    assert_eq!(secret.get_str("/data/text"), Some(after.as_str()));
+    assert_eq!(out.findings.iter().filter(|finding| finding.reason.code == "not-text").count(), 3);
+}
+
+#[test]
 fn helm_releases_are_reported_and_not_touched() {
     let mut secret = manifest(json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
         "metadata": {"name": "sh.helm.release.v1.web.v1", "annotations": {"note": "sg-0a1b2c3d"}},

@@ -121,6 +121,18 @@ fn bad_rules_are_refused_with_their_name() {
 }
 
 #[test]
+fn a_yaml_bomb_is_an_error() {
+    let mut bomb = "version: 1\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (next, last) in
+        ["b", "c", "d", "e", "f", "g", "h", "i"].into_iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+    {
+        bomb.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{last}"); 9].join(", ")));
+    }
+    bomb.push_str("rules: *i\n");
+    assert!(Rules::parse(&bomb, None, None).is_err());
+}
+
+#[test]
 fn a_condition_that_fails_is_reported_and_not_applied() {
     let rules = rules("- {name: r, match: {condition: 'object.spec.replicas'}, at: /x, set: 1}").unwrap();
     let outcome = rules.preview(&object());

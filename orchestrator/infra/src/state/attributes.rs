@@ -4,6 +4,7 @@
 
 use crate::class::{NameKind, ValueClass};
 use crate::contract::values::class_by_shape;
+use crate::grammar;
 
 use super::{Resource, State};
 
@@ -20,6 +21,8 @@ pub struct Identifiers {
     pub logical_id: Option<String>,
     /// What the resource is about, independent of the environment; see [`natural_key`].
     pub natural: Option<String>,
+    /// The `Name` tag without what differs between environments; see [`common_name`].
+    pub name: Option<String>,
     pub values: Vec<Identifier>,
 }
 
@@ -186,6 +189,7 @@ pub fn inventory(state: &State) -> super::Inventory {
             local: format!("{}.{}{}", resource.kind, resource.name, resource.index),
             logical_id: resource.tag(LOGICAL_ID_TAG).map(str::to_owned),
             natural: natural_key(resource),
+            name: resource.tag("Name").and_then(common_name),
             values: values.filter(|identifier| identifier.class != ValueClass::Never).collect(),
         };
         Some((resource.address(), identifiers))
@@ -222,6 +226,58 @@ pub fn natural_key(resource: &Resource) -> Option<String> {
     }
 }
 
+/// Words that say which environment something belongs to.
+const ENVIRONMENTS: &[&str] = &[
+    "prod",
+    "production",
+    "prd",
+    "live",
+    "stage",
+    "staging",
+    "stg",
+    "dev",
+    "development",
+    "test",
+    "qa",
+    "uat",
+    "dr",
+    "primary",
+    "secondary",
+    "recovery",
+    "standby",
+    "failover",
+    "drill",
+];
+
+/// A name without the words that name an environment or a region: `shop-prod-us-east-1-orders` is `shop-orders`. A zone
+/// keeps its letter. `None` when nothing is left.
+pub fn common_name(name: &str) -> Option<String> {
+    let words: Vec<String> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let mut kept: Vec<&str> = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        // Regions have three words, or four as in `us-gov-west-1`.
+        let place = [4, 3].into_iter().find_map(|count| {
+            let joined = words.get(at..at + count)?.join("-");
+            let is_zone = grammar::is_zone(&joined);
+            (is_zone || grammar::is_region(&joined)).then_some((count, is_zone))
+        });
+        match place {
+            Some((count, is_zone)) => {
+                at += count;
+                let last = &words[at - 1];
+                kept.extend(is_zone.then(|| &last[last.len() - 1..]));
+            }
+            None => {
+                kept.extend((!ENVIRONMENTS.contains(&words[at].as_str())).then_some(words[at].as_str()));
+                at += 1;
+            }
+        }
+    }
+    (!kept.is_empty()).then(|| kept.join("-"))
+}
+
 /// The one service account that a trust policy names: `namespace/serviceaccount`.
 fn irsa_subject(policy: &str) -> Option<String> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
@@ -241,4 +297,24 @@ fn irsa_subject(policy: &str) -> Option<String> {
     let [subject] = subjects.into_iter().collect::<Vec<_>>()[..] else { return None };
     let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
     (!namespace.contains('*') && !name.contains('*')).then(|| format!("{namespace}/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_common_name_has_no_environment_and_no_region() {
+        for (name, common) in [
+            ("shop-prod-us-east-1-orders", Some("shop-orders")),
+            ("shop_DR_eu-west-1_orders", Some("shop-orders")),
+            ("prod/private/us-east-1a", Some("private-a")),
+            ("gov-us-gov-west-1-web", Some("gov-web")),
+            ("product", Some("product")),
+            ("prod-us-east-1", None),
+            ("", None),
+        ] {
+            assert_eq!(common_name(name).as_deref(), common, "{name}");
+        }
+    }
 }

@@ -6,13 +6,33 @@ use std::ops::Range;
 
 use crate::grammar::is_word;
 
+/// What a value's own text says about where it may begin and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    is_resource_id: bool,
+    /// More than a plain word: an id, an ARN, a host, a URL.
+    is_structured: bool,
+    /// Digits and dots, as an address.
+    is_number: bool,
+}
+
+impl Shape {
+    pub fn of(token: &str) -> Self {
+        let is_resource_id = crate::grammar::is_resource_id(token);
+        Self {
+            is_resource_id,
+            is_structured: is_resource_id || token.contains(['.', ':', '/']),
+            is_number: token.starts_with(|first: char| first.is_ascii_digit()) && !token.contains(['-', ':']),
+        }
+    }
+}
+
 /// Whether an unmistakable value stands alone: `sg-0a1b2c3d` in `sg-0a1b2c3d,…`, but not in `my-sg-0a1b2c3d`.
-pub fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+pub fn stands_alone(text: &str, range: &Range<usize>, shape: Shape) -> bool {
     let bytes = text.as_bytes();
     let (first, last) = (bytes[range.start], bytes[range.end - 1]);
     let (before, after) = (&bytes[..range.start], &bytes[range.end..]);
-    let token = &text[range.clone()];
-    starts(before, first, token) && ends(after, last, token)
+    starts(before, first, shape) && ends(after, last, shape)
 }
 
 /// Whether a word stands alone in prose: no dot, dash or underscore on either side, but a sentence may end with it.
@@ -26,24 +46,24 @@ pub fn is_whole_word(text: &str, range: &Range<usize>) -> bool {
     before_ok && !continues(&bytes[range.end..])
 }
 
-fn starts(before: &[u8], first: u8, token: &str) -> bool {
+fn starts(before: &[u8], first: u8, shape: Shape) -> bool {
     let Some(last) = before.last() else { return true };
     if !is_word(first) {
         return true;
     }
     match last {
         // A host may have names under it; an address or a word may not continue one.
-        b'.' => !(first.is_ascii_digit() && !token.contains('-') && !token.contains(':')) && is_structured(token),
+        b'.' => !shape.is_number && shape.is_structured,
         byte if is_word(*byte) => is_escape(before),
         _ => true,
     }
 }
 
-fn ends(after: &[u8], last: u8, token: &str) -> bool {
+fn ends(after: &[u8], last: u8, shape: Shape) -> bool {
     if !is_word(last) {
         return true;
     }
-    if crate::grammar::is_resource_id(token) {
+    if shape.is_resource_id {
         return !after.first().is_some_and(|byte| is_word(*byte));
     }
     !continues(after)
@@ -67,11 +87,6 @@ fn is_escape(before: &[u8]) -> bool {
     }
 }
 
-/// More than a plain word: an id, an ARN, a host, a URL.
-fn is_structured(token: &str) -> bool {
-    token.contains(['.', ':', '/']) || crate::grammar::is_resource_id(token)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +95,7 @@ mod tests {
     fn tokens_stand_alone_between_separators_only() {
         let alone = |text: &str, token: &str| {
             let start = text.find(token).unwrap();
-            stands_alone(text, &(start..start + token.len()))
+            stands_alone(text, &(start..start + token.len()), Shape::of(token))
         };
         let id = "sg-0a1b2c3d";
         for text in [

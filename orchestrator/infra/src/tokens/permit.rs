@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::boundary::{is_whole_word, stands_alone};
+use super::boundary::{Shape, is_whole_word, stands_alone};
 use crate::class::{NameKind, ValueClass};
 use crate::grammar::{self, HostKind};
 use crate::pair::expand::Variant;
@@ -45,10 +45,11 @@ impl Setting {
         class: ValueClass,
         text: &str,
         range: Range<usize>,
+        shape: Shape,
         place: Place,
     ) -> Option<Permission> {
         match class {
-            ValueClass::Token => stands_alone(text, &range).then_some(Permission::Certain),
+            ValueClass::Token => stands_alone(text, &range, shape).then_some(Permission::Certain),
             ValueClass::Name(kind) => {
                 (place.names.contains(&kind) && is_name(kind, text, &range)).then_some(Permission::Certain)
             }

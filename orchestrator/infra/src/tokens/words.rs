@@ -5,8 +5,6 @@
 
 mod sieve;
 
-use memchr::memmem;
-
 use sieve::Sieve;
 
 /// Texts shorter than this are sieved apart: the shortest text decides how many bytes a sieve can pass over.
@@ -26,11 +24,14 @@ pub(crate) enum Gate {
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     texts: Vec<String>,
+    /// The first eight bytes of each text as a number, in the order of the texts.
+    heads: Vec<u64>,
     /// The longest other text that each text begins with.
     shorter: Vec<Option<usize>>,
     sieves: Vec<(Gate, Sieve)>,
-    /// In the name of every host that AWS hands out.
-    host: memmem::Finder<'static>,
+    /// Whether there are texts made of letters alone, apart from short names.
+    has_words: bool,
+    has_names: bool,
 }
 
 impl Words {
@@ -54,8 +55,20 @@ impl Words {
             Sieve::new(&chosen.map(|(_, text)| text.as_bytes()).collect::<Vec<_>>())
         };
         let kinds = [None, Some(Gate::Always), Some(Gate::Names), Some(Gate::Hosts)];
-        let sieves = kinds.into_iter().filter_map(|kind| Some((kind.unwrap_or(Gate::Always), of(kind)?))).collect();
-        Self { texts, shorter, sieves, host: memmem::Finder::new("aws") }
+        let sieve = |kind: Option<Gate>| Some((kind.unwrap_or(Gate::Always), of(kind)?));
+        let sieves: Vec<(Gate, Sieve)> = kinds.into_iter().filter_map(sieve).collect();
+        let is_word = |(at, text): (usize, &String)| {
+            text.bytes().all(|byte| byte.is_ascii_alphabetic()) && (text.len() >= LONG || gate(at) != Gate::Names)
+        };
+        let has_words = texts.iter().enumerate().any(is_word);
+        let has_names = sieves.iter().any(|(gate, _)| *gate == Gate::Names);
+        let heads = texts.iter().map(|text| head(text.as_bytes())).collect();
+        Self { texts, heads, shorter, sieves, has_words, has_names }
+    }
+
+    /// Whether a word such as `containers` may be passed over: no text is made of letters alone, unless it is a name.
+    pub(crate) fn passes(&self, text: &str, is_key: bool) -> bool {
+        !self.has_words && (is_key || !self.has_names) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
     }
 
     pub(crate) fn text(&self, index: usize) -> &str {
@@ -83,10 +96,33 @@ impl Words {
 
     /// The longest of the texts that `rest` begins with.
     fn longest(&self, rest: &[u8]) -> Option<usize> {
+        let head = head(rest);
+        let first = self.heads.partition_point(|known| *known < head);
+        let same = self.heads[first..].iter().take_while(|known| **known == head).count();
         // The last text that is not greater than `rest` is the one looked for, or begins with it.
-        let last = self.texts.partition_point(|text| text.as_bytes() <= rest).checked_sub(1)?;
+        let not_greater = self.texts[first..first + same].partition_point(|text| text.as_bytes() <= rest);
+        let last = (first + not_greater).checked_sub(1)?;
         self.chain(last).find(|at| !self.texts[*at].is_empty() && rest.starts_with(self.texts[*at].as_bytes()))
     }
+}
+
+/// Numbers that are ordered like the texts they begin.
+fn head(text: &[u8]) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(head) => u64::from_be_bytes(*head),
+        None => {
+            let mut head = [0; 8];
+            head[..text.len()].copy_from_slice(text);
+            u64::from_be_bytes(head)
+        }
+    }
+}
+
+/// Whether a text could hold a host of AWS: there is `aws` in the name of each.
+fn may_hold_host(text: &[u8]) -> bool {
+    // `use1.on.aws` is the shortest.
+    text.len() > 10
+        && memchr::memchr_iter(b'w', text).any(|at| at > 0 && text[at - 1] == b'a' && text.get(at + 1) == Some(&b's'))
 }
 
 /// One text being looked through.
@@ -111,7 +147,7 @@ impl Search<'_, '_> {
                     let open = match gate {
                         Gate::Always => true,
                         Gate::Names => self.with_names,
-                        Gate::Hosts => *self.has_host.get_or_insert_with(|| self.words.host.find(bytes).is_some()),
+                        Gate::Hosts => *self.has_host.get_or_insert_with(|| may_hold_host(bytes)),
                     };
                     let found = if open { sieve.next(bytes, from) } else { None };
                     self.next[at] = Some(found.unwrap_or(bytes.len()));
@@ -181,6 +217,7 @@ mod tests {
         assert_eq!(first("x.use1.cache.amazonaws.com", false).as_deref(), Some("use1"));
         assert_eq!(first("prod sg-0a1b2c3d", false).as_deref(), Some("sg-0a1b2c3d"));
         assert!(words.may_hold_names("a prod") && !words.may_hold_names("a"));
+        assert!(words.passes("production", true) && !words.passes("prod", false) && !words.passes("a-b", true));
     }
 
     proptest! {

@@ -1,11 +1,13 @@
 //! Where one of many byte strings could begin, found by looking at every few bytes only.
 //!
-//! Every string of at least `s + 3` bytes covers a sample of four bytes when samples are taken `s` bytes apart, so one
+//! Every string of at least `s + 3` bytes covers a sample of four bytes when samples are taken `s` bytes apart: one
 //! look-up says for `s` places that nothing begins there. It may name a place where nothing begins; never the other way.
 
-/// Four bytes make a sample; strings that are shorter make shorter ones.
+/// Four bytes make a sample where all strings are long.
 const GRAM: usize = 4;
-/// Bytes that are compared before a place counts as found.
+/// Where some are short, two do: they occur more often by chance, and more of the text is passed over.
+const SHORT_GRAM: usize = 2;
+/// Bytes that are compared before a place counts as found, and the length of a long string.
 const KEY: usize = 8;
 /// More bytes at once than the bits of a look-up's answer cannot be passed over.
 const MAX_STRIDE: usize = 8;
@@ -28,7 +30,7 @@ impl Sieve {
     /// `None` without strings; none of them may be empty.
     pub(super) fn new(strings: &[&[u8]]) -> Option<Self> {
         let shortest = strings.iter().map(|string| string.len()).min().filter(|length| *length > 0)?;
-        let gram = shortest.min(GRAM);
+        let gram = if shortest >= KEY { GRAM } else { shortest.min(SHORT_GRAM) };
         let stride = (shortest - gram + 1).min(MAX_STRIDE);
         let bits = (strings.len() * stride * 16).next_power_of_two().trailing_zeros().clamp(MIN_BITS, MAX_BITS);
         let keys = vec![0; (strings.len() * 4).next_power_of_two()];
@@ -36,7 +38,9 @@ impl Sieve {
             Self { stride, gram, key: shortest.min(KEY), offsets: vec![0; 1 << bits], shift: 32 - bits, keys };
         for string in strings {
             for offset in 0..stride {
-                let slot = sieve.slot(string, offset);
+                let mut sample = [0; GRAM];
+                sample[..gram].copy_from_slice(&string[offset..offset + gram]);
+                let slot = sieve.slot(&sample);
                 sieve.offsets[slot] |= 1 << offset;
             }
             sieve.remember(sieve.key_at(string, 0));
@@ -46,30 +50,38 @@ impl Sieve {
 
     /// The first place at or after `from` where a string could begin.
     pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        match self.gram {
+            GRAM => self.sift::<GRAM>(bytes, from),
+            SHORT_GRAM => self.sift::<SHORT_GRAM>(bytes, from),
+            _ => self.sift::<1>(bytes, from),
+        }
+    }
+
+    fn sift<const SAMPLE: usize>(&self, bytes: &[u8], from: usize) -> Option<usize> {
         let mut at = from + self.stride - 1;
-        while at + self.gram <= bytes.len() {
-            let offsets = self.offsets[self.slot(bytes, at)];
-            if offsets != 0 {
-                let found = (0..self.stride).rev().filter(|offset| offsets >> offset & 1 == 1).find_map(|offset| {
-                    let start = at - offset;
-                    (start + self.key <= bytes.len() && self.knows(self.key_at(bytes, start))).then_some(start)
-                });
-                if found.is_some() {
-                    return found;
-                }
+        while let Some(sample) = bytes.get(at..).and_then(|rest| rest.first_chunk::<SAMPLE>()) {
+            let offsets = self.offsets[self.slot(sample)];
+            if offsets != 0
+                && let Some(start) = self.confirm(bytes, at, offsets)
+            {
+                return Some(start);
             }
             at += self.stride;
         }
         None
     }
 
+    /// The first of the places that a sample at `at` speaks for.
+    fn confirm(&self, bytes: &[u8], at: usize, offsets: u8) -> Option<usize> {
+        let starts = (0..self.stride).rev().filter(|offset| offsets >> offset & 1 == 1).map(|offset| at - offset);
+        starts.into_iter().find(|start| start + self.key <= bytes.len() && self.knows(self.key_at(bytes, *start)))
+    }
+
     #[inline]
-    fn slot(&self, bytes: &[u8], at: usize) -> usize {
-        let gram = match bytes.get(at..at + GRAM).and_then(|gram| <[u8; GRAM]>::try_from(gram).ok()) {
-            Some(gram) if self.gram == GRAM => u32::from_le_bytes(gram),
-            _ => bytes[at..at + self.gram].iter().fold(0, |gram, byte| gram << 8 | u32::from(*byte)),
-        };
-        (gram.wrapping_mul(0x9e37_79b1) >> self.shift) as usize
+    fn slot<const SAMPLE: usize>(&self, sample: &[u8; SAMPLE]) -> usize {
+        let mut bytes = [0; 4];
+        bytes[..SAMPLE].copy_from_slice(sample);
+        (u32::from_le_bytes(bytes).wrapping_mul(0x9e37_79b1) >> self.shift) as usize
     }
 
     fn key_at(&self, bytes: &[u8], at: usize) -> u64 {
