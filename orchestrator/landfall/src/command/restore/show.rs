@@ -37,6 +37,7 @@ pub(crate) fn plan(file: &PlanFile, diff: &[String], verbose: u8) -> String {
     text.push_str(&table(&["kind", "create", "update", "convert", "rewrite", "skip", "blocked"], rows));
     text.push_str("\n\n");
     section(&mut text, "blocked", verbose, file.items.iter().filter(|i| i.verdict == Verdict::Blocked).map(reasons));
+    section(&mut text, "left out", verbose, file.items.iter().filter(|i| i.verdict == Verdict::Skip).map(reasons));
     section(
         &mut text,
         "exists and differs",
@@ -65,7 +66,10 @@ pub(crate) fn plan(file: &PlanFile, diff: &[String], verbose: u8) -> String {
         section(&mut text, "skipped", verbose, skipped);
     }
     for item in file.items.iter().filter(|item| wanted(item, diff)) {
-        text.push_str(&format!("{} {}\n", item.target, verdict(item)));
+        text.push_str(&format!("{}: {}\n", item.target, verdict(item)));
+        for decision in &item.decisions {
+            text.push_str(&format!("  {} ({})\n", decision.reason.message, decision.reason.code));
+        }
         for change in &item.changes {
             text.push_str(&change_text(change));
         }
@@ -143,7 +147,9 @@ fn wanted(item: &PlannedItem, diff: &[String]) -> bool {
         None => item.target.name.clone(),
     };
     let full = format!("{}/{name}", item.target.resource);
-    diff.iter().any(|word| word == "all" || *word == full || *word == item.target.to_string())
+    // Everything is everything that happens: what is left as it is has no difference to show.
+    let happens = item.verdict != Verdict::Keep;
+    diff.iter().any(|word| (word == "all" && happens) || *word == full || *word == item.target.to_string())
 }
 
 fn change_text(change: &Change) -> String {
