@@ -155,6 +155,7 @@ pub(super) async fn plan(
         opened,
         preparation,
         existing,
+        served: &target,
         catalog: &catalog,
         file,
         work: Vec::with_capacity(choices.len()),

@@ -33,6 +33,9 @@ pub(super) struct Preparing<'a> {
     pub(super) opened: &'a OpenedBackup,
     pub(super) preparation: Preparation<'a>,
     pub(super) existing: Existing,
+    /// What the target serves now.
+    pub(super) served: &'a Catalog,
+    /// And with the definitions that the backup brings.
     pub(super) catalog: &'a Catalog,
     pub(super) file: PlanFile,
     pub(super) work: Vec<Work>,
@@ -293,7 +296,9 @@ impl Preparing<'_> {
     fn refused(&mut self, entry: Entry<'_>, pass: Pass, verdict: Verdict, mut reason: Reason, hint: &str) {
         if entry.wave == Wave::Definitions {
             let kind = GroupResource::parse(&entry.item.name);
-            self.undefined.insert(kind, reason.message.clone());
+            if self.served.preferred(&kind).is_none() {
+                self.undefined.insert(kind, reason.message.clone());
+            }
         }
         if !hint.is_empty() {
             reason.message = format!("{}; {hint}", reason.message);
