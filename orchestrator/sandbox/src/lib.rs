@@ -35,5 +35,7 @@ pub use error::SandboxError;
 pub use progress::{Event, Progress, Silent};
 pub use release::Release;
 pub use sandbox::RealNode;
-pub use sandbox::{Down, Sandbox, SandboxName, State, Status, UpRequest, down, kubeconfig, list, purge, remains, status};
+pub use sandbox::{
+    Down, Sandbox, SandboxName, State, Status, UpRequest, down, kubeconfig, list, purge, remains, status,
+};
 pub use settings::{Settings, Supervisor};

@@ -3,8 +3,8 @@
 //! Parameters, outputs and the fake world's behaviour are in files of the same name in `scenario`. Both halves may be
 //! done twice with one token, and undoing tolerates that the step never happened, or only half.
 
-use futures::{FutureExt, TryFutureExt};
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use scenario::format::Outputs;
 use scenario::steps::to_outputs;
 use scenario::{Failure, FailureKind, StepKind};
