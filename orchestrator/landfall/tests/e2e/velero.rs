@@ -3,7 +3,6 @@
 //! Velero's server runs out of the cluster. Without its programs in the cache these tests are skipped by name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
