@@ -20,7 +20,11 @@ pub(crate) struct HookCount {
 /// Runs the commands before a block, one after another. Returns the pods that must not be stored, because a command of
 /// theirs failed and asked for that.
 pub(crate) async fn before(outside: &Outside, calls: &[HookCall], log: &RunLog, count: &mut HookCount) -> Vec<ItemId> {
-    run(outside, calls, "before", log, count).await
+    let stopped = run(outside, calls, "before", log, count).await;
+    for pod in &stopped {
+        log.error(outside.clock.now(), Some(pod), "the pod is not stored: a hook before it failed");
+    }
+    stopped
 }
 
 /// Runs the commands after a block, but none of the pods that were stopped before it.

@@ -94,7 +94,7 @@ async fn what_fails_what_is_stopped_and_what_has_ended_is_counted_apart() {
     let outcome = ran.outcome.unwrap();
     // Two of each pod, but none after what stopped c.
     assert_eq!((outcome.hooks_attempted, outcome.hooks_failed), (9, 3), "{:?}", outcome.messages);
-    assert_eq!((outcome.phase.as_str(), outcome.errors), ("PartiallyFailed", 3));
+    assert_eq!((outcome.phase.as_str(), outcome.errors), ("PartiallyFailed", 4), "c is missing, too");
     let stored = bed.stored("held").await;
     for (name, is_stored) in [("a", true), ("b", true), ("c", false), ("d", true), ("e", true)] {
         assert_eq!(stored.contains(&format!("pods shop/{name}")), is_stored, "{name}: {stored:?}");

@@ -63,7 +63,8 @@ impl Node {
         // ended: attempted without being run. never-runs: nothing to run in. stops: what was not run did not fail.
         let expected = json!({"hooksAttempted": 2 + 1 + 4 + 2 + 2 + 1 + 1, "hooksFailed": 2 + 1 + 1 + 1});
         assert_eq!(described["backup"]["status"]["hookStatus"], expected, "{}", self.log_of("hooked"));
-        assert_eq!(described["backup"]["status"]["errors"], 5);
+        // Each that failed, and the pod that is missing.
+        assert_eq!(described["backup"]["status"]["errors"], 5 + 1);
         let verified = self.bed.verify("hooked");
         assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
         self.log_tells_what_happened();
@@ -122,6 +123,7 @@ impl Node {
             "stdout: frozen",
             "pods saved/ended has ended",
             "pods saved/stops failed",
+            "the pod is not stored",
         ] {
             assert!(log.contains(words), "no {words:?} in {log}");
         }
