@@ -14,6 +14,9 @@ fn updated(wanted: &Manifest, existing: &Manifest) -> Value {
     patch
 }
 
+/// A change in the target, where it shows, and the patch that undoes it.
+type Case = (fn(&mut Value), &'static str, Value);
+
 /// RFC 7386.
 fn apply(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
@@ -79,7 +82,7 @@ fn what_somebody_added_is_a_difference_and_an_update_removes_it() {
     };
     let equal = deployment(|_| {});
     assert_eq!(conflict(&wanted, &equal, ExistingPolicy::None), Conflict::Equal, "only the server was here");
-    let cases: [(fn(&mut Value), &str, Value); 5] = [
+    let cases: [Case; 5] = [
         (
             |v| v["metadata"]["labels"]["team"] = json!("a"),
             "/metadata/labels/team",
