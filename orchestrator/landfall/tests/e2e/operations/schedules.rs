@@ -178,7 +178,7 @@ fn a_drill_that_is_not_finished_decides_what_starts_beside_it() {
     let ended = owner.terminate();
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     assert!(ended.stdout.contains(&format!("carrying on with {first}")), "{}", ended.stdout);
-    assert_eq!(ids(), [first.clone()]);
+    assert_eq!(ids(), [first.as_str()]);
 
     // Allow: both.
     bed.schedule("slow", "slow", "concurrency: allow");
