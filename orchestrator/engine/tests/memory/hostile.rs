@@ -222,3 +222,34 @@ async fn metadata_that_is_no_backup_is_refused() {
         assert_eq!(bed.visible().await, [""; 0]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_definition_stops_its_instances_only_where_nothing_serves_them() {
+    let crd = "customresourcedefinitions.apiextensions.k8s.io";
+    let order = json!({"apiVersion": "example.com/v1", "kind": "Order", "metadata": {"name": "o", "namespace": "shop"},
+        "spec": {}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let entries = [
+        (id("namespaces", None, "shop"), "v1", namespace.to_string().into_bytes()),
+        (id(crd, None, "orders.example.com"), "v1", b"cut".to_vec()),
+        (id("orders.example.com", Some("shop"), "o"), "v1", order.to_string().into_bytes()),
+    ];
+    let bed = forged(&entries).await;
+    let definition = bed.source.object(crd, None, "orders.example.com").unwrap();
+    for served in [false, true] {
+        let target = empty();
+        if served {
+            target.seed(definition.clone());
+        }
+        let outcome = bed.restore(&target, "b").await.unwrap();
+        assert_eq!(outcome.phase, "PartiallyFailed");
+        assert_eq!(
+            target.object("orders.example.com", Some("shop"), "o").is_some(),
+            served,
+            "{:?}",
+            outcome.exceptions
+        );
+        let of_order: Vec<_> = outcome.exceptions.iter().filter(|e| e.item == "orders.example.com shop/o").collect();
+        assert_eq!(of_order.len(), usize::from(!served), "{:?}", outcome.exceptions);
+    }
+}
