@@ -66,6 +66,11 @@ pub trait Transform: Sync {
 
     fn applies(&self, facts: &Facts<'_>) -> bool;
 
+    /// Whether the object's own name may change, so that it could become another's.
+    fn renames(&self) -> bool {
+        false
+    }
+
     /// Why the object is left to somebody else, if it is.
     fn hold_back(&self, _manifest: &Manifest, _infra: &InfraPair) -> Option<Reason> {
         None
@@ -161,6 +166,11 @@ pub fn apply_all(manifest: &mut Manifest, infra: &InfraPair) -> TransformOutcome
         }
     }
     outcome
+}
+
+/// Whether one of the transforms may give an object like this another name.
+fn may_rename(facts: &Facts<'_>) -> bool {
+    TRANSFORMS.iter().any(|transform| transform.renames() && transform.applies(facts))
 }
 
 impl<'a> Facts<'a> {

@@ -21,7 +21,7 @@
 //!   annotations: { eks.amazonaws.com/role-arn: "arn:aws:iam::444455556666:role/shop-web-dr" }
 //! ```
 
-use infra::InfraPair;
+use infra::{InfraPair, Method, Pair, ValueClass};
 use model::{Blocked, Change, Manifest};
 
 use super::edit::{Edit, annotation};
@@ -46,9 +46,12 @@ impl Transform for IrsaRoles {
 
     fn apply(&self, manifest: &mut Manifest, infra: &InfraPair) -> Result<Vec<Change>, Blocked> {
         let Some(role) = manifest.annotation(KEY).map(str::to_owned) else { return Ok(Vec::new()) };
-        let subject = format!("{}/{}", manifest.namespace().unwrap_or_default(), manifest.name());
+        let namespace = manifest.namespace().unwrap_or_default();
+        let before = format!("{namespace}/{}", manifest.name());
+        // The target's trust policy names the service account where it will be.
+        let subject = format!("{}/{}", infra.target_namespace(namespace), manifest.name());
         let target = infra.target.body().workload_iam.get(&subject).and_then(|workload| workload.role_arn.clone());
-        let source = infra.source.body().workload_iam.get(&subject).and_then(|workload| workload.role_arn.clone());
+        let source = infra.source.body().workload_iam.get(&before).and_then(|workload| workload.role_arn.clone());
         let mut edit = Edit::new(manifest, infra);
         let pointer = annotation(KEY);
         match target {
@@ -57,10 +60,12 @@ impl Transform for IrsaRoles {
                 edit.set(&pointer, target, &format!("workload_iam.{subject}.role_arn by contract key"));
             }
             _ => {
-                let is_exact = infra.target_of(&role, infra::ValueClass::Token).is_some();
-                if is_exact {
+                let exact = infra.pairs.all().iter().find(|p| p.source == role && p.class == ValueClass::Token);
+                // A role found by key trusts the account in its old namespace; one from a map file was chosen for this.
+                let fits = |pair: &Pair| before == subject || pair.by == Method::Map;
+                if exact.is_some_and(fits) {
                     edit.rewrite(&pointer);
-                } else if is_the_sources(&role, source.as_deref(), infra) {
+                } else if exact.is_some() || is_the_sources(&role, source.as_deref(), infra) {
                     return Err(Blocked::new(
                         "no-role",
                         format!("the role {role} of service account {subject} has no counterpart in the target"),

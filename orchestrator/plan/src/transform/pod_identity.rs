@@ -51,8 +51,8 @@ impl Transform for PodIdentity {
     }
 
     fn apply(&self, manifest: &mut Manifest, infra: &InfraPair) -> Result<Vec<Change>, Blocked> {
-        let (namespace, name) = (manifest.namespace().unwrap_or_default().to_owned(), manifest.name().to_owned());
-        if !infra.uses_pod_identity(&namespace, &name) {
+        let namespace = infra.target_namespace(manifest.namespace().unwrap_or_default());
+        if !infra.uses_pod_identity(namespace, manifest.name()) {
             return Ok(Vec::new());
         }
         let mut edit = Edit::new(manifest, infra);

@@ -2,12 +2,13 @@
 //!
 //! Adds no decision of its own; an object that is held back or blocked is not searched for leaks.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use infra::{InfraPair, RuleUsage, Rules};
-use model::{Finding, ItemId, Manifest};
+use model::{Blocked, Finding, ItemId, Manifest};
 
-use super::{TransformOutcome, apply_all};
+use super::{Facts, TransformOutcome, apply_all, may_rename};
 use crate::restore::prepare::{Rewrite, Rewritten};
 
 /// Prepares bodies for the target's infrastructure.
@@ -15,11 +16,32 @@ pub struct InfraRewrite<'a> {
     infra: &'a InfraPair,
     rules: Option<&'a Rules>,
     usage: Mutex<RuleUsage>,
+    /// Who has which name in the target, of the objects that may get another one.
+    names: Mutex<BTreeMap<ItemId, ItemId>>,
 }
 
 impl<'a> InfraRewrite<'a> {
     pub fn new(infra: &'a InfraPair, rules: Option<&'a Rules>) -> Self {
-        Self { infra, rules, usage: Mutex::default() }
+        Self { infra, rules, usage: Mutex::default(), names: Mutex::default() }
+    }
+
+    /// Takes a name in the target, unless another object of the backup took it. Preparing an object again is no conflict.
+    fn take_name(&self, item: &ItemId, manifest: &Manifest) -> Option<Blocked> {
+        if !may_rename(&Facts::of(manifest)) {
+            return None;
+        }
+        let target = ItemId {
+            resource: item.resource.clone(),
+            namespace: item.namespace.as_deref().map(|namespace| self.infra.target_namespace(namespace).to_owned()),
+            name: manifest.name().to_owned(),
+        };
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = names.entry(target.clone()).or_insert_with(|| item.clone());
+        if first == item {
+            return None;
+        }
+        let message = format!("{first} and {item} would both be {target}");
+        Some(Blocked::new("name-collision", message, "map one of them to another name, or leave one of them out"))
     }
 
     /// A warning for every rule that matched no object so far; ask when all objects are prepared.
@@ -48,6 +70,9 @@ impl Rewrite for InfraRewrite<'_> {
         out.leaks.extend(findings.into_iter().map(|finding| of_item(item, finding)));
         out.held_back = held_back.map(|(_, reason)| reason);
         out.blocked = blocked.into_iter().next().map(|(_, blocked)| blocked);
+        if out.held_back.is_none() && out.blocked.is_none() {
+            out.blocked = self.take_name(item, manifest);
+        }
         if out.held_back.is_none() && out.blocked.is_none() {
             out.leaks.extend(self.infra.leaks(manifest, Some(item)));
         }

@@ -258,6 +258,40 @@ mod cases {
     }
 
     #[test]
+    fn in_a_renamed_namespace_the_role_is_the_one_that_trusts_it_there() {
+        let web = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: web, namespace: shop, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/shop-web-prod'}}}";
+        let role = |target: Contract, map: Option<&MapFile>| {
+            let source = contract(SOURCE);
+            let side = |contract| Side { contract: Some(contract), state: None };
+            let pairs = pair(side(&source), side(&target), map).unwrap();
+            let mut infra = InfraPair::new(source, target, pairs, Options::default()).unwrap();
+            infra.namespaces.insert("shop".into(), "shop-drill".into());
+            let mut account = manifest(web);
+            let outcome = apply_all(&mut account, &infra);
+            match outcome.blocked.first() {
+                Some((_, blocked)) => format!("{}: {}", blocked.reason.code, blocked.hint),
+                None => account.annotation("eks.amazonaws.com/role-arn").unwrap_or("none").to_owned(),
+            }
+        };
+        // The target's role for shop/web trusts nobody in shop-drill.
+        let blocked = role(contract(TARGET), None);
+        assert!(blocked.starts_with("no-role: ") && blocked.contains("shop-drill/web"), "{blocked}");
+        let with = |kind: &str| {
+            let mut body: Value = serde_json::from_str(TARGET).unwrap();
+            body["workload_iam"]["shop-drill/web"] =
+                serde_json::json!({"role_arn": "arn:aws:iam::444455556666:role/drill", "kind": kind});
+            Contract::from_value(&body).unwrap()
+        };
+        assert_eq!(role(with("irsa"), None), "arn:aws:iam::444455556666:role/drill");
+        assert_eq!(role(with("pod_identity"), None), "none");
+        let map = "version: 1\npairs:\n  - { source: 'arn:aws:iam::111122223333:role/shop-web-prod', target: 'arn:aws:iam::444455556666:role/chosen' }\n";
+        assert_eq!(
+            role(contract(TARGET), Some(&MapFile::parse(map).unwrap())),
+            "arn:aws:iam::444455556666:role/chosen"
+        );
+    }
+
+    #[test]
     fn in_a_recovery_external_dns_keeps_its_owner_id() {
         let text = include_str!("../../../../tests/fixtures/platform/before/deployment-external-dns.yaml");
         let owner = |options: Options| {
@@ -345,5 +379,27 @@ rules:
         let unmatched = rewrite.unmatched_rules();
         assert_eq!(unmatched.len(), 1);
         assert!(unmatched[0].reason.message.contains("idle"));
+    }
+
+    #[test]
+    fn two_objects_never_get_one_name_without_a_word() {
+        let infra = platform();
+        let rewrite = InfraRewrite::new(&infra, None);
+        let prepare = |name: &str| {
+            let mut config = manifest(&format!(
+                "{{apiVersion: crd.k8s.amazonaws.com/v1alpha1, kind: ENIConfig, metadata: {{name: {name}}}, spec: {{}}}}"
+            ));
+            let item = ItemId::cluster(GroupResource::parse("eniconfigs.crd.k8s.amazonaws.com"), name);
+            rewrite.rewrite(&item, &mut config).blocked
+        };
+        assert_eq!(prepare("us-east-1a"), None);
+        // Planning again what was planned is no conflict.
+        assert_eq!(prepare("us-east-1a"), None);
+        assert_eq!(prepare("us-east-1b"), None);
+        let blocked = prepare("us-west-2a").unwrap();
+        assert_eq!(blocked.reason.code, "name-collision");
+        for name in ["us-east-1a", "us-west-2a"] {
+            assert!(blocked.reason.message.contains(name), "{}", blocked.reason.message);
+        }
     }
 }

@@ -41,6 +41,10 @@ impl Transform for VpcCni {
             || facts.is("networking.k8s.aws", "PolicyEndpoint")
     }
 
+    fn renames(&self) -> bool {
+        true
+    }
+
     fn hold_back(&self, manifest: &Manifest, infra: &InfraPair) -> Option<Reason> {
         if manifest.kind() != "ENIConfig" {
             return Some(Reason::new(
