@@ -2,6 +2,8 @@
 //!
 //! Pure glue between `infra` and `plan`; reads no file and decides nothing.
 
+use std::collections::BTreeMap;
+
 use infra::pair::{MapFile, PairError, Side, pair};
 use infra::tokens::TooManyTokens;
 use infra::{Contract, InfraPair, Options, Pairs, Rules, RulesError};
@@ -23,6 +25,8 @@ pub struct Given<'a> {
     /// Whether pairs that were only inferred are used.
     pub accept_inferred: bool,
     pub options: Options,
+    /// Where the restore puts what was in a namespace, when not into one of the same name.
+    pub namespaces: BTreeMap<String, String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,9 @@ impl Rewriting {
         let pairs = pair(sides.0, sides.1, given.map)?;
         let pairs = if given.accept_inferred { pairs } else { pairs.certain() };
         let rules = given.rules.map(|text| Rules::parse(text, Some(&source), Some(&target))).transpose()?;
-        Ok(Self { infra: InfraPair::new(source, target, pairs, given.options)?, rules })
+        let mut infra = InfraPair::new(source, target, pairs, given.options)?;
+        infra.namespaces = given.namespaces;
+        Ok(Self { infra, rules })
     }
 
     pub fn pairs(&self) -> &Pairs {

@@ -69,6 +69,11 @@ variable "logs_folder" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = var.logs_folder == "" || (length(trimspace(var.logs_folder)) > 0 && !can(regex("^/+$", var.logs_folder)))
+    error_message = "logs_folder must be empty or a path, not the root folder."
+  }
 }
 
 variable "bucket_folder" {

@@ -47,7 +47,8 @@ async fn an_apiserver_that_restarts_during_the_restore_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_apiserver_that_is_lost_during_the_restore_fails_the_drill_and_everything_is_destroyed() {
-    let lost: [(fn(&FakeCluster), &str); 3] = [
+    type Loss = (fn(&FakeCluster), &'static str);
+    let lost: [Loss; 3] = [
         (|cluster| cluster.kill_after(0), "step restore failed: "),
         (|cluster| cluster.kill_after(25), "step restore failed: "),
         // Late enough for the restore to have ended.

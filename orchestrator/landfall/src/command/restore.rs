@@ -62,7 +62,7 @@ async fn plan(args: PlanArgs, context: &Context) -> Outcome {
     let resolved = resolve(&args.source, &args.place, context).await?;
     let bars = Bars::new(context.printer);
     let opened = open(&resolved, &bars).await?;
-    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let infra = resolved.infrastructure(&opened)?;
     let digests = args.out.is_some() || context.printer.is_for_programs();
     let planned = resolved.plan(&opened, &infra, digests, &bars).await?;
     if let Some(out) = &args.out {
@@ -78,7 +78,7 @@ async fn restore(args: RunArgs, context: &Context) -> Outcome {
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
     let mut opened = open(&resolved, &bars).await?;
-    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let infra = resolved.infrastructure(&opened)?;
     let planned = resolved.plan(&opened, &infra, args.dry_run && context.printer.is_for_programs(), &bars).await?;
     let blocked = args.stop_when_blocked && planned.file.counts().blocked > 0;
     if args.dry_run || blocked || !infra.stops(&planned.file).is_empty() {
@@ -98,7 +98,7 @@ async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
     let bars = Bars::new(context.printer);
     let _held = in_use::hold(&context.settings.state, &resolved.request.name, &resolved.request.backup)?;
     let mut opened = open(&resolved, &bars).await?;
-    let infra = resolved.wanted.prepare(opened.contract.as_ref())?;
+    let infra = resolved.infrastructure(&opened)?;
     let planned = resolved.plan(&opened, &infra, true, &bars).await?;
     engine::restore::same_plan(&saved, &planned.file)?;
     if !infra.stops(&planned.file).is_empty() {

@@ -52,7 +52,7 @@ impl Restoring {
             crate::restore::OpenError::Missing { .. } => Failure::new(FailureKind::NotFound, model::chain(&error)),
             error => broke(format!("failed to open backup {}", params.backup), &error),
         })?;
-        let rewriting = rewriting(context, params, &opened)?;
+        let rewriting = rewriting(context, params, &request, &opened)?;
         let mut settings: BTreeMap<String, String> = params.choices.clone();
         settings.insert(
             "infrastructure".to_owned(),
@@ -88,6 +88,7 @@ impl Restoring {
 fn rewriting(
     context: &StepContext,
     params: &restore_run::Params,
+    request: &RestoreRequest,
     opened: &OpenedBackup,
 ) -> Result<Option<Rewriting>, Failure> {
     let source = params.source.as_ref().map(|contract| &contract.0).or(opened.contract.as_ref());
@@ -122,6 +123,7 @@ fn rewriting(
         rules: rules.as_deref(),
         accept_inferred: params.accept_inferred,
         options: Options { purpose, ..Options::default() },
+        namespaces: request.namespace_mapping.clone(),
     };
     Rewriting::new(source, target, given)
         .map(Some)

@@ -37,6 +37,15 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
+    /// What bodies are rewritten with. Roles are looked up where this restore puts things.
+    pub(super) fn infrastructure(&self, opened: &OpenedBackup) -> Result<Infrastructure, Failure> {
+        let mut infra = self.wanted.prepare(opened.contract.as_ref())?;
+        if let Some(pair) = &mut infra.pair {
+            pair.namespaces = self.request.namespace_mapping.clone();
+        }
+        Ok(infra)
+    }
+
     fn job<'a>(&'a self, infra: &Infrastructure, rewrite: Option<&'a dyn Rewrite>, digests: bool) -> RestoreJob<'a> {
         let mut settings = self.settings.clone();
         settings.extend(infra.settings.clone());
