@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     pass(true)?;
     let (mut plain, mut converted) = (Duration::MAX, Duration::MAX);
-    for _ in 0..3 {
+    for _ in 0..7 {
         plain = plain.min(pass(false)?);
         converted = converted.min(pass(true)?);
     }

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     pass(true)?;
     let held = resident().saturating_sub(before);
     let (mut plain, mut rewritten, mut changes) = (Duration::MAX, Duration::MAX, 0);
-    for _ in 0..3 {
+    for _ in 0..7 {
         plain = plain.min(pass(false)?.0);
         let (cpu, made) = pass(true)?;
         rewritten = rewritten.min(cpu);

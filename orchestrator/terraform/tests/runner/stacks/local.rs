@@ -162,7 +162,8 @@ async fn two_environments_stand_and_fall(tool: PathBuf) {
     let outcome = source.driver.destroy(&source.request, &token("up"), &Silent).await.unwrap();
     assert_eq!((outcome.ending, outcome.deleted.len()), (StackEnding::Done, 4), "{outcome:?}");
     assert!(!real.join("bucket").exists());
-    assert_eq!(recorder.calls().last().unwrap(), "sandbox down source");
+    assert_eq!(recorder.calls().last().unwrap(), "sandbox down source --purge");
+    assert!(!real.join("state/landfall/sandboxes/source").exists(), "its logs are gone too");
     if let Some(list) = recorder.ask(&["sandbox", "list", "--output", "json"]) {
         assert!(!list.contains("\"source\""), "{list}");
     }
