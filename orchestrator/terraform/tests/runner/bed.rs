@@ -165,22 +165,39 @@ impl Gate {
         Self(path)
     }
 
-    /// Lets the reader that waits, or the next one that comes, go on.
+    /// Lets the readers that wait, or the next one that comes, go on. Gives up as soon as nobody polls it.
     pub(crate) async fn open(&self) {
-        let path = self.0.clone();
-        tokio::task::spawn_blocking(move || drop(std::fs::OpenOptions::new().write(true).open(path).unwrap()))
-            .await
-            .unwrap();
+        while !self.try_open() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Lets every reader go on that comes before the work is done.
+    pub(crate) async fn open_while<T>(&self, work: impl Future<Output = T>) -> T {
+        let opening = async {
+            loop {
+                self.open().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = opening => unreachable!("it never ends by itself"),
+        }
+    }
+
+    /// Lets the readers that wait go on; false when there is none.
+    pub(crate) fn try_open(&self) -> bool {
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
+        options.write(true).open(&self.0).is_ok()
     }
 }
 
 /// Nobody is left waiting when a test is over, however it ended.
 impl Drop for Gate {
     fn drop(&mut self) {
-        let mut options = std::fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
-        // Fails when there is no reader, which is what is wanted.
-        let _ = options.write(true).open(&self.0);
+        self.try_open();
     }
 }
 
