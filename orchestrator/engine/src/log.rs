@@ -29,6 +29,10 @@ impl RunLog {
         self.lock().line(now, "info", message, None);
     }
 
+    pub fn info_of(&self, now: Timestamp, item: &ItemId, message: &str) {
+        self.lock().line(now, "info", message, Some(item));
+    }
+
     pub fn finding(&self, now: Timestamp, finding: &Finding) {
         let message = &finding.reason.message;
         match finding.severity {

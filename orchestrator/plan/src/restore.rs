@@ -16,6 +16,7 @@ pub mod format;
 pub mod hooks;
 pub mod modifier;
 pub mod order;
+pub mod owned;
 pub mod pod_security;
 pub mod prepare;
 pub mod select;

@@ -225,6 +225,12 @@ impl FakeCluster {
                 let done = act(&mut inner, now);
                 (done.and(Err(Refusal::lost().error())), None)
             }
+            Verdict::Forget => {
+                let before = inner.state.objects.clone();
+                let done = act(&mut inner, now);
+                inner.state.objects = before;
+                (done, None)
+            }
         };
         let outcome = outcome.map(|value| (value, cut));
         inner.log.push(Logged { call, error: outcome.as_ref().err().map(|e| (e.kind, e.reason.clone())) });

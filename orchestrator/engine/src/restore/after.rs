@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::ItemVerdict;
 use super::act::Acted;
-use super::prepared::PlannedRestore;
+use super::prepared::{PlannedRestore, Work};
 use crate::bucket::RestoreKeys;
 use crate::exec;
 use crate::log::RunLog;
@@ -257,17 +257,18 @@ pub(super) async fn wait_available(
     }
     let total = waiting.len() as u64;
     progress.begin(Stage::Wait, Some(total));
-    let resource_of: BTreeMap<u32, u16> = planned.work.iter().map(|work| (work.planned, work.resource)).collect();
+    let work_of: BTreeMap<u32, &Work> = planned.work.iter().map(|work| (work.planned, work)).collect();
     let begin = outside.clock.now();
     while !waiting.is_empty() {
         for at in waiting.keys().copied().collect::<Vec<_>>() {
             let target = &planned.file.items[at as usize].target;
-            let Some(resource) = resource_of.get(&at).map(|number| &planned.resources[usize::from(*number)]) else {
-                continue;
-            };
+            let Some(work) = work_of.get(&at) else { continue };
+            let resource = &planned.resources[usize::from(work.resource)];
             let object = ObjectRef { resource, namespace: target.namespace.as_deref(), name: &target.name };
             let lacks = match outside.cluster.get(&object).await {
                 Ok(body) => Manifest::from_slice(&body).map_or_else(|error| Some(chain(&error)), |body| lacks(&body)),
+                // Its owner removed it, and is waited for itself.
+                Err(error) if work.replaceable && error.is_not_found() => None,
                 Err(error) => Some(chain(&error)),
             };
             match lacks {

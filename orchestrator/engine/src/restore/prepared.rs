@@ -56,6 +56,8 @@ pub(crate) struct Work {
     pub(crate) status: Option<Span>,
     /// The body is a merge patch for what exists.
     pub(crate) is_patch: bool,
+    /// Something in the target may remove it again, and that is no loss.
+    pub(crate) replaceable: bool,
     /// Sent only when the backends of webhooks in the way are up.
     pub(crate) late: bool,
 }

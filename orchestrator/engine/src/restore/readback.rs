@@ -1,6 +1,8 @@
 //! Reads back what was created: one list for each kind, and each item must be in it.
 //!
-//! A server's "created" is an answer, not a proof; an object that is gone again is a failure with a name.
+//! A server's "created" is an answer, not a proof; an object that is gone again is a failure with a name. Only what
+//! others in the cluster make and remove by themselves may go: a workload that had started pods of its own before it
+//! saw the restored ones gives back those that are too many.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,9 +31,13 @@ pub(super) async fn read_back(
 ) {
     progress.begin(Stage::Verify, Some(planned.resources.len() as u64));
     let mut created: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+    let mut replaceable = BTreeSet::new();
     for work in &planned.work {
         if acted.outcomes.verdict(work.planned) == Some(ItemVerdict::Created) {
             created.entry(work.resource).or_default().push(work.planned);
+            if work.replaceable {
+                replaceable.insert(work.planned);
+            }
         }
     }
     for (done, (resource, items)) in created.into_iter().enumerate() {
@@ -41,6 +47,12 @@ pub(super) async fn read_back(
             Ok(missing) => {
                 for at in missing {
                     let target = &planned.file.items[at as usize].target;
+                    if replaceable.contains(&at) {
+                        let message = "it was created, and its owner has removed it since";
+                        log.info_of(now, target, message);
+                        acted.outcomes.insert(at, ItemVerdict::Created, Reason::new("replaced", message));
+                        continue;
+                    }
                     let message = "it was created and is not there any more";
                     log.error(now, Some(target), message);
                     acted.outcomes.insert(at, ItemVerdict::Failed, Reason::new("vanished", message));

@@ -6,6 +6,7 @@
 
 mod backup;
 mod bed;
+mod gone;
 mod ground;
 mod hooks;
 mod hostile;

@@ -16,6 +16,7 @@ use versions::{Options, PodSecurityLevel};
 use super::action::{self, ActionContext, NotRestored};
 use super::hooks::{ExecAfter, insert_init, pod_hooks};
 use super::modifier::{self, ModifierRule};
+use super::owned::is_replaceable;
 use super::select::mapped;
 use super::volumes::VolumePlan;
 
@@ -73,6 +74,8 @@ pub struct Ready {
     pub findings: Vec<Finding>,
     /// Commands to run once the pod is there.
     pub hooks: Vec<ExecAfter>,
+    /// Something in the cluster may remove it again, and that is no loss.
+    pub replaceable: bool,
 }
 
 /// Prepares the body of `item` for `resource`, which the choice of versions named.
@@ -90,6 +93,7 @@ pub fn prepare(
     if let Some(why) = versions::runtime::server_managed(&manifest) {
         return Prepared::Skip(decide(Pass::Select, Verdict::Skip, Reason::new("server-managed", why)));
     }
+    let replaceable = is_replaceable(&manifest);
     let mut decisions = Vec::new();
     let mut changes = Vec::new();
     let mut findings = Vec::new();
@@ -185,7 +189,7 @@ pub fn prepare(
         manifest.set_label(label, value);
     }
     let target = ItemId { resource: resource.group_resource(), namespace, name: manifest.name().to_owned() };
-    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings, hooks }))
+    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings, hooks, replaceable }))
 }
 
 /// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one. `original` is

@@ -10,6 +10,8 @@ pub enum Effect {
     Refuse(Refusal),
     /// It is done, and the answer gets lost on the way.
     LoseAnswer,
+    /// It is answered as done, and somebody undoes it at once.
+    Forget,
     /// A list breaks off after so many items.
     CutList(usize),
 }
@@ -37,6 +39,10 @@ impl Fault {
 
     pub fn lose_answer() -> Self {
         Self::new(Effect::LoseAnswer)
+    }
+
+    pub fn forget() -> Self {
+        Self::new(Effect::Forget)
     }
 
     pub fn cut_list(after: usize) -> Self {
@@ -95,6 +101,7 @@ pub(super) enum Verdict {
     Pass,
     Refuse(Refusal),
     LoseAnswer,
+    Forget,
     CutList(usize),
 }
 
@@ -132,6 +139,7 @@ impl Faults {
             return match fault.effect.clone() {
                 Effect::Refuse(refusal) => Verdict::Refuse(refusal),
                 Effect::LoseAnswer => Verdict::LoseAnswer,
+                Effect::Forget => Verdict::Forget,
                 Effect::CutList(after) => Verdict::CutList(after),
             };
         }

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use model::{ItemId, Manifest, Severity, Verdict};
 use plan::restore::format::PlannedItem;
+use plan::restore::owned::is_replaceable;
 use plan::restore::prepare::Rewrite;
 use scenario::Failure;
 use scenario::steps::verify_objects::Params;
 use scenario::steps::{Verification, restore_run};
-use serde_json::Value;
 
 use super::checks::Checks;
 use super::restoring::{Restoring, into_cluster, plain};
@@ -29,8 +29,6 @@ const FLEETING: [&str; 6] = [
     "endpointslices.discovery.k8s.io",
     "namespaces",
 ];
-/// Kinds whose objects are replaced by their owners.
-const OWNED: [&str; 4] = ["pods", "replicasets.apps", "controllerrevisions.apps", "jobs.batch"];
 
 pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verification, Failure> {
     let restore = as_restored(context, params);
@@ -49,7 +47,7 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
         {
             continue;
         }
-        if judge(params, &restoring.opened, item, &kind, &mut checks) {
+        if judge(params, &restoring.opened, item, &mut checks) {
             kinds.insert(kind);
         }
     }
@@ -62,7 +60,7 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
 }
 
 /// Whether the item was checked.
-fn judge(params: &Params, opened: &OpenedBackup, item: &PlannedItem, kind: &str, checks: &mut Checks) -> bool {
+fn judge(params: &Params, opened: &OpenedBackup, item: &PlannedItem, checks: &mut Checks) -> bool {
     let target: Option<&ItemId> = Some(&item.target);
     let reason = item.decisions.last().map(|decision| &decision.reason);
     let code = reason.map(|reason| reason.code.as_str()).unwrap_or_default();
@@ -83,20 +81,18 @@ fn judge(params: &Params, opened: &OpenedBackup, item: &PlannedItem, kind: &str,
     };
     match wrong {
         None => checks.good(),
-        Some(_) if OWNED.contains(&kind) && is_owned(opened, item) => return false,
+        Some(_) if is_replaced(opened, item) => return false,
         Some((code, message)) => checks.bad(target, code, message),
     }
     true
 }
 
-fn is_owned(opened: &OpenedBackup, item: &PlannedItem) -> bool {
+fn is_replaced(opened: &OpenedBackup, item: &PlannedItem) -> bool {
     let archived = opened.items.iter().find(|archived| archived.id == item.item);
     let Some(body) = archived.and_then(|archived| archived.bodies.first()) else { return false };
     let span = archive::BodySpan { offset: body.offset, length: body.length };
-    let Some(body) = opened.bodies.read(span).ok().and_then(|body| Manifest::from_slice(&body).ok()) else {
-        return false;
-    };
-    body.get("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|owners| !owners.is_empty())
+    let body = opened.bodies.read(span).ok().and_then(|body| Manifest::from_slice(&body).ok());
+    body.is_some_and(|body| is_replaceable(&body))
 }
 
 /// The restore that brought the objects, as far as this run has one; what the step says itself wins.

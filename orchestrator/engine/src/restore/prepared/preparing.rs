@@ -53,6 +53,7 @@ struct Parcel {
     body: Span,
     status: Option<Span>,
     is_patch: bool,
+    replaceable: bool,
 }
 
 impl Preparing<'_> {
@@ -132,7 +133,8 @@ impl Preparing<'_> {
             let (decisions, changes, findings, hooks) =
                 (std::mem::take(&mut entry.decisions), Vec::new(), Vec::new(), Vec::new());
             let target = ItemId::clone(&entry.target);
-            let ready = Ready { manifest: body, target, status, decisions, changes, findings, hooks };
+            let replaceable = false;
+            let ready = Ready { manifest: body, target, status, decisions, changes, findings, hooks, replaceable };
             self.ready(entry, ready)?;
         }
         Ok(())
@@ -222,7 +224,7 @@ impl Preparing<'_> {
 
     /// Decides about a prepared body: create it, or what to do about the one that exists.
     fn ready(&mut self, mut entry: Entry<'_>, ready: Ready) -> Result<(), PlanError> {
-        let Ready { manifest, target, status, decisions, changes, findings, hooks } = ready;
+        let Ready { manifest, target, status, decisions, changes, findings, hooks, replaceable } = ready;
         if *entry.target != target {
             entry.target = Arc::new(target);
         }
@@ -234,7 +236,7 @@ impl Preparing<'_> {
             let body = self.append(&manifest.to_vec())?;
             let status = status.map(|status| self.append(status.to_string().as_bytes())).transpose()?;
             let planned = PlannedItem { digest, changes, hooks, ..entry.planned(Verdict::Create) };
-            self.send(entry, planned, Parcel { body, status, is_patch: false });
+            self.send(entry, planned, Parcel { body, status, is_patch: false, replaceable });
             return Ok(());
         };
         let hooks = self.still_to_run(&entry, &there, hooks);
@@ -246,7 +248,7 @@ impl Preparing<'_> {
                 let body = self.append(patch.to_string().as_bytes())?;
                 let existing = self.job.digests.then(|| existing_digest(&there));
                 let planned = PlannedItem { digest, existing, changes, ..entry.planned(Verdict::Update) };
-                self.send(entry, planned, Parcel { body, status: None, is_patch: true });
+                self.send(entry, planned, Parcel { body, status: None, is_patch: true, replaceable });
             }
             Conflict::Equal => {
                 self.keep(entry, Verdict::Keep, Reason::new("equal", "the target holds it already"));
@@ -280,8 +282,9 @@ impl Preparing<'_> {
         let Some(resource) = entry.resource else { return };
         let planned = u32::try_from(self.file.items.len()).unwrap_or(u32::MAX);
         let resource = self.number(resource);
-        let Parcel { body, status, is_patch } = parcel;
-        self.work.push(Work { planned, resource, wave: entry.wave, body, status, is_patch, late: false });
+        let Parcel { body, status, is_patch, replaceable } = parcel;
+        let (wave, late) = (entry.wave, false);
+        self.work.push(Work { planned, resource, wave, body, status, is_patch, replaceable, late });
         item.decisions = std::mem::take(&mut entry.decisions);
         self.push(item);
     }
