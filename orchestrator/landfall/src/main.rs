@@ -42,7 +42,9 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build() {
+    // Its work is to wait; more threads than processors would only wake each other.
+    let threads = std::thread::available_parallelism().map_or(2, |found| found.get().clamp(2, 4));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::from(error).context("failed to start the runtime").into()),
     };
