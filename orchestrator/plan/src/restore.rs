@@ -19,6 +19,7 @@ pub mod order;
 pub mod owned;
 pub mod pod_security;
 pub mod prepare;
+pub mod scopes;
 pub mod select;
 pub mod version;
 pub mod volumes;

@@ -1,6 +1,7 @@
 //! Looks at the target of a restore: what it serves, which definitions it has, which of the wanted objects exist.
 //!
-//! One list for each kind, or one for each namespace when few are concerned; bodies of wanted objects go to a spool.
+//! Namespaces first: where one does not exist, nothing of it has to be looked for. Bodies of wanted objects go to a
+//! spool.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +11,7 @@ use ::ports::cluster::{Discovery, ListEvent, ListQuery};
 use futures::StreamExt;
 use model::{ApiResource, Finding, GroupResource, ItemId, Manifest, Reason, Severity, chain};
 use plan::backup::facts::{Keep, Role};
+use plan::restore::scopes::scopes;
 
 use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use crate::backup::spool::{Span, SpoolWriter};
@@ -81,9 +83,6 @@ async fn all_once(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manif
     }
 }
 
-/// Namespaces of which each is listed by itself; more are listed at once.
-const FEW: usize = 3;
-
 /// The objects to look for.
 pub(crate) type Wanted = BTreeMap<GroupResource, WantedKind>;
 
@@ -99,6 +98,18 @@ impl WantedKind {
         Self { resource, namespaces: BTreeSet::new(), objects: BTreeSet::new() }
     }
 
+    /// Where they may be, given the namespaces that there are; `None` when nobody knows.
+    fn places(&self, known: Option<&BTreeSet<String>>) -> Vec<Option<String>> {
+        if !self.resource.namespaced {
+            return vec![None];
+        }
+        let is_there = |namespace: &&Option<String>| match (namespace, known) {
+            (Some(name), Some(known)) => known.contains(name),
+            (None, _) | (_, None) => true,
+        };
+        scopes(self.objects.len(), &self.namespaces.iter().filter(is_there).cloned().collect())
+    }
+
     pub(crate) fn add(&mut self, namespace: Option<&str>, name: &str) {
         let namespace = namespace.map(str::to_owned);
         self.objects.insert(fingerprint_of(&self.resource.group_resource(), namespace.as_deref(), name));
@@ -111,10 +122,10 @@ pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) 
     let mut writer = SpoolWriter::create(folder, 0).map_err(ObserveError::Spool)?;
     let mut spans = BTreeMap::new();
     let mut findings = Vec::new();
-    for (kind, WantedKind { resource, namespaces, objects }) in wanted {
-        let few = resource.namespaced && namespaces.len() <= FEW;
-        let scopes: Vec<Option<String>> = if few { namespaces.iter().cloned().collect() } else { vec![None] };
-        for namespace in scopes {
+    let known = namespaces(outside, wanted).await;
+    for (kind, wanted) in wanted {
+        let WantedKind { resource, objects, .. } = wanted;
+        for namespace in wanted.places(known.as_ref()) {
             let task = crate::backup::list::ListTask {
                 resource: resource.clone(),
                 preferred: true,
@@ -157,6 +168,15 @@ pub(crate) async fn existing(outside: &Outside, wanted: &Wanted, folder: &Path) 
     }
     let (_, path) = writer.finish().map_err(ObserveError::Spool)?;
     Ok(Existing { spans, file: std::fs::File::open(path).map_err(ObserveError::Spool)?, findings })
+}
+
+/// The names of all namespaces, where that is worth knowing and may be known.
+async fn namespaces(outside: &Outside, wanted: &Wanted) -> Option<BTreeSet<String>> {
+    let namespaced = wanted.values().any(|kind| kind.resource.namespaced);
+    let kind = wanted.get(&GroupResource::new("namespaces", "")).filter(|_| namespaced)?;
+    // Who may not list them may be allowed to list what is in some of them.
+    let all = all_of(outside, &kind.resource).await.ok()?;
+    Some(all.iter().map(|namespace| namespace.name().to_owned()).collect())
 }
 
 impl Existing {

@@ -140,6 +140,7 @@ pub(super) async fn plan(
     let file = PlanFile {
         version: PLAN_VERSION.to_owned(),
         request: job.request.clone(),
+        spec: serde_json::to_value(job.spec).ok(),
         backup_digest: opened.digest.clone(),
         location: outside.store.describe(),
         target: TargetSeen {

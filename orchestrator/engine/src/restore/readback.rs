@@ -1,4 +1,4 @@
-//! Reads back what was created: one list for each kind, and each item must be in it.
+//! Reads back what was created: each item must be in a list of its kind.
 //!
 //! A server's "created" is an answer, not a proof; an object that is gone again is a failure with a name. Only what
 //! others in the cluster make and remove by themselves may go: a workload that had started pods of its own before it
@@ -11,6 +11,7 @@ use ::ports::cluster::{ListEvent, ListQuery};
 use futures::StreamExt;
 use model::{Reason, chain};
 use plan::backup::facts::{Keep, Role, observe};
+use plan::restore::scopes::scopes;
 
 use super::ItemVerdict;
 use super::act::Acted;
@@ -81,41 +82,42 @@ async fn missing(
 ) -> Result<Vec<u32>, PortError> {
     let all: Left = items.iter().map(|at| fingerprint(&planned.file.items[*at as usize].target)).collect();
     let api = &planned.resources[usize::from(resource)];
+    let namespaces: BTreeSet<Option<String>> =
+        items.iter().map(|at| planned.file.items[*at as usize].target.namespace.clone()).collect();
     let label = planned.file.request.name.as_str();
     let selector = format!("velero.io/restore-name={}", model::go_duration::valid_label_value(label));
-    let mut attempts = 0;
-    loop {
-        match remove_listed(outside, api, Some(selector.clone()), all.clone()).await {
-            Ok(left) => {
-                let gone = |at: &&u32| left.contains(&fingerprint(&planned.file.items[**at as usize].target));
-                return Ok(items.iter().filter(gone).copied().collect());
-            }
-            Err(error) => {
-                attempts += 1;
-                let retry = if error.is_expired() { Some(std::time::Duration::ZERO) } else { None };
-                let wait = retry.filter(|_| attempts < 5).or_else(|| Patience::default().wait(attempts, &error));
-                match wait {
-                    Some(wait) => outside.clock.sleep(wait).await,
-                    None => return Err(error),
-                }
+    let mut left = all;
+    for namespace in scopes(items.len(), &namespaces) {
+        let mut attempts = 0;
+        while let Err(error) = remove_listed(outside, api, namespace.as_deref(), &selector, &mut left).await {
+            attempts += 1;
+            let retry = if error.is_expired() { Some(std::time::Duration::ZERO) } else { None };
+            let wait = retry.filter(|_| attempts < 5).or_else(|| Patience::default().wait(attempts, &error));
+            match wait {
+                Some(wait) => outside.clock.sleep(wait).await,
+                None => return Err(error),
             }
         }
     }
+    let gone = |at: &&u32| left.contains(&fingerprint(&planned.file.items[**at as usize].target));
+    Ok(items.iter().filter(gone).copied().collect())
 }
 
+/// Removes what a list shows; what a list that broke off had shown was there.
 async fn remove_listed(
     outside: &Outside,
     resource: &model::ApiResource,
-    selector: Option<String>,
-    mut left: Left,
-) -> Result<Left, PortError> {
+    namespace: Option<&str>,
+    selector: &str,
+    left: &mut Left,
+) -> Result<(), PortError> {
     let kind = resource.group_resource();
     let mut token = None;
     loop {
         let query = ListQuery {
             resource,
-            namespace: None,
-            label_selector: selector.clone(),
+            namespace,
+            label_selector: Some(selector.to_owned()),
             limit: 500,
             continue_token: token,
         };
@@ -132,7 +134,7 @@ async fn remove_listed(
             }
         }
         if token.is_none() {
-            return Ok(left);
+            return Ok(());
         }
     }
 }

@@ -214,3 +214,39 @@ async fn namespaces_are_mapped_everywhere() {
     let binding = target.object("clusterrolebindings.rbac.authorization.k8s.io", None, "readers").unwrap();
     assert_eq!(binding["subjects"][0]["namespace"], "store");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_namespaces_that_are_there_are_looked_into() {
+    let bed = Bed::new();
+    bed.backup("b").await.unwrap();
+    let target = empty();
+    let request = RestoreRequest::everything("r", "b");
+    let looked_into = |kind: &str| -> Vec<Option<String>> {
+        let log = target.log();
+        let lists = log.iter().map(|logged| &logged.call).filter(|call| call.verb == Verb::List);
+        let of_kind = lists.filter(|call| call.resource.as_ref().is_some_and(|found| found.to_string() == kind));
+        of_kind.map(|call| call.namespace.clone()).collect()
+    };
+    let planned = bed.plan_of(&target, &request).await.unwrap();
+    assert_eq!(looked_into("configmaps"), []);
+    let cluster_wide = looked_into("storageclasses.storage.k8s.io");
+    assert_eq!(cluster_wide, [None], "what has no namespace is looked for all the same");
+
+    // What is there is found where it can be, and what others keep elsewhere is not asked for.
+    target.seed(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c-01", "namespace": "shop"}});
+    target.seed(config);
+    target.clear_log();
+    let now = bed.plan_of(&target, &request).await.unwrap();
+    assert_eq!(looked_into("configmaps"), [Some("shop".to_owned())]);
+    assert_eq!(looked_into("secrets"), []);
+    let creates = |plan: &engine::restore::PlannedRestore| plan.file.counts().create;
+    assert_eq!(creates(&now), creates(&planned) - 2, "the namespace and the object");
+
+    // Who may not list namespaces looks everywhere.
+    target.add_fault(Fault::refuse(Refusal::forbidden("no")).verb(Verb::List).resource("namespaces"));
+    target.clear_log();
+    let blind = bed.plan_of(&target, &request).await.unwrap();
+    assert!(!looked_into("secrets").is_empty());
+    assert_eq!(creates(&blind), creates(&planned) + 4 - 1, "the object; the server's own four namespaces are not seen");
+}

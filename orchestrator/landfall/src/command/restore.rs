@@ -91,7 +91,7 @@ async fn restore(args: RunArgs, context: &Context) -> Outcome {
 async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
     let bytes = std::fs::read(&args.plan).with_context(|| format!("failed to read {}", args.plan.display()))?;
     let saved = PlanFile::read(&bytes).with_context(|| format!("failed to read {}", args.plan.display()))?;
-    let spec = RestoreSpec { backup_name: saved.request.backup.clone(), ..RestoreSpec::default() };
+    let spec = spec_of(&saved).with_context(|| format!("failed to read {}", args.plan.display()))?;
     let settings = flags::Shaping::from_saved(&saved.settings, &args.settings)?;
     let wanted = Wanted::from_saved(&saved.settings)?;
     let resolved = resolve_with(saved.request.clone(), spec, settings, wanted, &args.place, context).await?;
@@ -106,6 +106,13 @@ async fn apply(args: ApplyArgs, context: &Context) -> Outcome {
     }
     opened.forget_items();
     resolved.act(&opened, &infra, planned, &bars, context).await
+}
+
+/// What is recorded as asked for. Plans of earlier versions do not hold it.
+fn spec_of(saved: &PlanFile) -> anyhow::Result<RestoreSpec> {
+    let spec = saved.spec.clone().map(serde_json::from_value::<RestoreSpec>).transpose().context("its spec is none")?;
+    let spec = spec.unwrap_or_default();
+    Ok(RestoreSpec { backup_name: saved.request.backup.clone(), ..spec })
 }
 
 fn show_plan(planned: &PlannedRestore, infra: &Infrastructure, diff: &[String], context: &Context) -> Outcome {

@@ -72,6 +72,11 @@ async fn a_saved_plan_is_applied_exactly_and_refused_once_it_does_not_hold() {
     let outcome: Value = serde_json::from_str(&applied.stdout).unwrap();
     assert_eq!((&outcome["counts"]["created"], &outcome["counts"]["updated"]), (&json!(creates), &json!(updates)));
     assert_eq!(outcome["writes"], json!(creates + updates), "as many writes as the plan has");
+    let (name, location) = (outcome["name"].as_str().unwrap(), bed.location());
+    let record = bed.json(&["restore", "describe", name, "--location", &location], &[0]);
+    let asked = json!({"backupName": "first", "existingResourcePolicy": "update"});
+    let spec = &record["restore"]["spec"];
+    assert!(asked.as_object().unwrap().iter().all(|(key, value)| spec[key] == *value), "{record:#}");
     assert_eq!(target.get("configmaps", "shop/c-1").await["data"]["key"], "from the backup");
     let (here, there) = (source.meant(&["shop"], &KINDS).await, target.meant(&["shop"], &KINDS).await);
     let data = |all: &std::collections::BTreeMap<String, Value>| -> Vec<(String, Value)> {

@@ -20,6 +20,9 @@ pub const PLAN_VERSION: &str = "1.0";
 pub struct PlanFile {
     pub version: String,
     pub request: RestoreRequest,
+    /// The spec of the Restore, which goes into the record; the request is what counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<Value>,
     /// SHA-256 of the archive.
     pub backup_digest: String,
     pub location: String,
