@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1024)]
     size: usize,
     /// Times that landfall restores in the first measurement
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     runs: usize,
     /// Only this part; more than once for more parts
     #[arg(long, value_enum)]
@@ -124,7 +124,8 @@ fn restore(
     Ok(measured)
 }
 
-/// The same objects on one apiserver: by the bare creator at three widths, by landfall between them.
+/// The same objects on one apiserver: by the bare creator at three widths, by landfall between them. A server gets
+/// slower as it fills, so each round is judged by itself, and landfall is now second and now third in it.
 async fn against_creator(
     world: &World,
     gateway: &Gateway,
@@ -137,7 +138,7 @@ async fn against_creator(
     let target = world.sandbox(&format!("{name}-target"))?;
     let client = target.client()?;
     let mut table = Table::new(&["what", "wall", "CPU of its own", "peak memory", "objects/s"]);
-    let (mut best_bare, mut best_ours) = (0.0_f64, 0.0_f64);
+    let mut shares = Vec::new();
     // The first requests to a fresh server are slow, whoever sends them.
     bare(&client, &Crowd { prefix: "warm".to_owned(), objects: 2_000, ..crowd.clone() }, 64).await?;
     for run in 0..runs {
@@ -146,21 +147,31 @@ async fn against_creator(
             format!("{from}:{}{from}", "r".repeat(run + 1))
         });
         let mapping = mapping.collect::<Vec<_>>().join(",");
-        let measured = restore(world, &target, gateway, &backup, Some(mapping), crowd.objects)?;
-        best_ours = best_ours.max(rate(crowd.objects, measured.wall));
-        table.row(row("landfall, the whole command", &measured, crowd.objects));
-        for in_flight in [32, 64, 128] {
+        let mut mapping = Some(mapping);
+        let (mut best_bare, mut ours) = (0.0_f64, 0.0);
+        for (place, in_flight) in [32, 64, 128].into_iter().enumerate() {
+            if place == 1 + run % 2 {
+                let measured = restore(world, &target, gateway, &backup, mapping.take(), crowd.objects)?;
+                ours = rate(crowd.objects, measured.wall);
+                table.row(row("landfall, the whole command", &measured, crowd.objects));
+            }
             let crowd = Crowd { prefix: format!("bare-{run}-{in_flight}"), ..crowd.clone() };
             let wall = bare(&client, &crowd, in_flight).await?;
             best_bare = best_bare.max(rate(crowd.objects, wall));
             let what = format!("bare creator, {in_flight} in flight");
             table.row([what, seconds(wall), String::new(), String::new(), format!("{:.0}", rate(crowd.objects, wall))]);
         }
+        shares.push(ours / best_bare * 100.0);
     }
     let kind = if crowd.secrets_only { "Secrets" } else { "Secrets and ConfigMaps" };
     table.print(&format!("Restore of {} {kind} of {} bytes", crowd.objects, crowd.size));
-    let share = best_ours / best_bare * 100.0;
-    bar("landfall / best bare creator", share, " %", share >= least * 100.0, &format!("≥ {:.0} %", least * 100.0));
+    for (round, share) in shares.iter().enumerate() {
+        println!("- landfall / best bare creator, round {}: {share:.0} %", round + 1);
+    }
+    shares.sort_by(f64::total_cmp);
+    let share = shares[(shares.len() - 1) / 2];
+    let what = "landfall / best bare creator, median of the rounds";
+    bar(what, share, " %", share >= least * 100.0, &format!("≥ {:.0} %", least * 100.0));
     Ok(())
 }
 
