@@ -2,6 +2,7 @@
 //!
 //! One body is in memory at a time. Nothing is written to the target.
 
+mod ahead;
 mod entry;
 mod facts;
 mod preparing;

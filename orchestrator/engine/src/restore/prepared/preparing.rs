@@ -13,11 +13,12 @@ use plan::restore::conflict::{Conflict, conflict, patch_changes};
 use plan::restore::format::{PlanFile, PlannedItem, redacted};
 use plan::restore::hooks::ExecAfter;
 use plan::restore::order::{Wave, rank};
-use plan::restore::prepare::{Preparation, Prepared, Ready, check_identity, prepare, prepare_namespace};
+use plan::restore::prepare::{Preparation, Prepared, Ready, check_identity, prepare_namespace};
 use plan::restore::select::{Selection, mapped};
-use plan::restore::version::{Choice, refusal, source_version};
+use plan::restore::version::{Choice, refusal};
 use sha2::{Digest, Sha256};
 
+use super::ahead::{self, Chosen};
 use super::entry::{Entry, alike};
 use super::facts::{existing_digest, target_of};
 use super::{PlanError, Work};
@@ -74,12 +75,18 @@ impl Preparing<'_> {
             })
             .collect();
         order.sort_by_key(|(wave, rank, at, choice)| (*wave, *rank, !matches!(**choice, Choice::AsIs { .. }), *at));
-        for (done, (wave, _, at, choice)) in order.into_iter().enumerate() {
-            let opened = self.opened;
-            self.item(&opened.items[at as usize], wave, &choice)?;
-            if done.is_multiple_of(256) {
-                progress.advance(Stage::Prepare, done as u64);
+        let opened = self.opened;
+        let chosen = |(wave, _, at, choice)| (wave, (&opened.items[at as usize], choice));
+        let (waves, chosen): (Vec<Wave>, Vec<Chosen<'_>>) = order.into_iter().map(chosen).unzip();
+        let mut done = 0;
+        while done < chosen.len() {
+            let batch = &chosen[done..done + ahead::batch(&chosen[done..])];
+            let prepared = ahead::prepare_all(opened, &self.preparation, batch).map_err(PlanError::Spool)?;
+            for ((wave, (item, choice)), prepared) in waves[done..].iter().zip(batch).zip(prepared) {
+                self.item(item, *wave, choice, prepared)?;
             }
+            done += batch.len();
+            progress.advance(Stage::Prepare, done as u64);
         }
         Ok(())
     }
@@ -142,11 +149,17 @@ impl Preparing<'_> {
 
     /// The archive's namespace, when it is the one that its path says.
     fn namespace_body(&self, item: &ArchivedItem) -> Result<Option<Manifest>, PlanError> {
-        let body = self.manifest(item, None)?;
+        let body = ahead::manifest(self.opened, item, None).map_err(PlanError::Spool)?;
         Ok(body.filter(|body| check_identity(&item.id, "Namespace", body).is_ok()))
     }
 
-    fn item(&mut self, item: &ArchivedItem, wave: Wave, choice: &Choice) -> Result<(), PlanError> {
+    fn item(
+        &mut self,
+        item: &ArchivedItem,
+        wave: Wave,
+        choice: &Choice,
+        prepared: Option<Prepared>,
+    ) -> Result<(), PlanError> {
         let namespace = item.id.namespace.as_deref().map(|ns| mapped(self.job.request, ns).to_owned());
         let archived = |namespace| Entry {
             item: Arc::clone(&item.id),
@@ -166,7 +179,7 @@ impl Preparing<'_> {
             let verdict = if matches!(choice, Choice::Skip { .. }) { Verdict::Skip } else { Verdict::Blocked };
             let mut reason = reason;
             if reason.code == "pod-security-policy"
-                && let Some(policy) = self.manifest(item, None)?
+                && let Some(policy) = ahead::manifest(self.opened, item, None).map_err(PlanError::Spool)?
             {
                 let level = versions::pod_security_level(&policy);
                 reason.message = format!("{}; what it allows comes closest to the level {level}", reason.message);
@@ -199,13 +212,13 @@ impl Preparing<'_> {
             self.refused(entry, Pass::Version, Verdict::Blocked, reason, "bring the definition by other means");
             return Ok(());
         }
-        let Some(manifest) = self.manifest(item, source_version(choice, item))? else {
+        let Some(prepared) = prepared else {
             let reason = self.unreadable(&item.id);
             entry.resource = None;
             self.refused(entry, Pass::Select, Verdict::Blocked, reason, "take the backup again");
             return Ok(());
         };
-        match prepare(&self.preparation, &item.id, &resource, manifest) {
+        match prepared {
             Prepared::Skip(decision) => self.file.skipped.push(decision),
             Prepared::Blocked { decision, hint } => {
                 entry.resource = None;
@@ -337,13 +350,5 @@ impl Preparing<'_> {
         self.resources.push(resource.clone());
         self.numbers.insert(key, number);
         number
-    }
-
-    fn manifest(&self, item: &ArchivedItem, version: Option<&str>) -> Result<Option<Manifest>, PlanError> {
-        let body = version.and_then(|version| item.body(version)).or_else(|| item.bodies.first());
-        let Some(body) = body else { return Ok(None) };
-        let span = archive::BodySpan { offset: body.offset, length: body.length };
-        let bytes = self.opened.bodies.read(span).map_err(PlanError::Spool)?;
-        Ok(Manifest::from_slice(&bytes).ok())
     }
 }
