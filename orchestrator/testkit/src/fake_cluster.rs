@@ -231,6 +231,15 @@ impl FakeCluster {
                 inner.state.objects = before;
                 (done, None)
             }
+            Verdict::StripLabels => {
+                let done = act(&mut inner, now);
+                if let Some(resource) = call.resource.as_ref().filter(|_| done.is_ok()) {
+                    inner.state.edit(resource, call.namespace.as_deref(), &call.name, now, |object| {
+                        object["metadata"].as_object_mut().map(|metadata| metadata.remove("labels"));
+                    });
+                }
+                (done, None)
+            }
         };
         let outcome = outcome.map(|value| (value, cut));
         inner.log.push(Logged { call, error: outcome.as_ref().err().map(|e| (e.kind, e.reason.clone())) });

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::ports::PortError;
-use ::ports::cluster::{ListEvent, ListQuery};
-use futures::StreamExt;
-use model::{Reason, chain};
+use ::ports::cluster::{ListEvent, ListQuery, ObjectRef};
+use futures::{StreamExt, TryStreamExt};
+use model::{ItemId, Reason, chain};
 use plan::backup::facts::{Keep, Role, observe};
 use plan::restore::scopes::scopes;
 
@@ -18,10 +18,13 @@ use super::act::Acted;
 use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use super::prepared::PlannedRestore;
 use crate::log::RunLog;
-use crate::ports::{Outside, Patience};
+use crate::ports::{Outside, Patience, retrying};
 use crate::progress::{Progress, Stage};
 
 type Left = BTreeSet<Fingerprint>;
+
+/// Objects that are looked at by themselves at once.
+const LOOKS: usize = 16;
 
 pub(super) async fn read_back(
     outside: &Outside,
@@ -73,20 +76,19 @@ pub(super) async fn read_back(
     progress.end(Stage::Verify);
 }
 
-/// Which of the items a fresh list does not show.
+/// Which of the items are not there.
 async fn missing(
     outside: &Outside,
     planned: &PlannedRestore,
     resource: u16,
     items: &[u32],
 ) -> Result<Vec<u32>, PortError> {
-    let all: Left = items.iter().map(|at| fingerprint(&planned.file.items[*at as usize].target)).collect();
+    let mut left: Left = items.iter().map(|at| fingerprint(&planned.file.items[*at as usize].target)).collect();
     let api = &planned.resources[usize::from(resource)];
     let namespaces: BTreeSet<Option<String>> =
         items.iter().map(|at| planned.file.items[*at as usize].target.namespace.clone()).collect();
     let label = planned.file.request.name.as_str();
     let selector = format!("velero.io/restore-name={}", model::go_duration::valid_label_value(label));
-    let mut left = all;
     for namespace in scopes(items.len(), &namespaces) {
         let mut attempts = 0;
         while let Err(error) = remove_listed(outside, api, namespace.as_deref(), &selector, &mut left).await {
@@ -99,8 +101,19 @@ async fn missing(
             }
         }
     }
-    let gone = |at: &&u32| left.contains(&fingerprint(&planned.file.items[**at as usize].target));
-    Ok(items.iter().filter(gone).copied().collect())
+    let not_listed = |at: &u32| left.contains(&fingerprint(&planned.file.items[*at as usize].target));
+    // Something in the target may have taken the label away: only a look at the object itself tells that it is gone.
+    let looks = items.iter().copied().filter(not_listed).map(|at| async move {
+        let ItemId { namespace, name, .. } = &*planned.file.items[at as usize].target;
+        let object = ObjectRef { resource: api, namespace: namespace.as_deref(), name };
+        match retrying(outside.clock.as_ref(), Patience::default(), || outside.cluster.get(&object)).await {
+            Ok(_) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(Some(at)),
+            Err(error) => Err(error),
+        }
+    });
+    let gone = futures::stream::iter(looks).buffered(LOOKS).try_collect::<Vec<_>>().await?;
+    Ok(gone.into_iter().flatten().collect())
 }
 
 /// Removes what a list shows; what a list that broke off had shown was there.

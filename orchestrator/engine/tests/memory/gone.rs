@@ -55,3 +55,15 @@ async fn what_its_owner_or_its_own_time_limit_removes_was_created_all_the_same()
     assert_eq!((outcome.phase.as_str(), outcome.errors), ("Completed", 0), "{:?}", outcome.exceptions);
     assert_eq!((outcome.counts, outcome.warnings), (whole.counts, whole.warnings));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lost_its_labels_is_there_all_the_same() {
+    let bed = bed();
+    bed.backup("b").await.unwrap();
+    let target = empty();
+    target.add_fault(Fault::strip_labels().verb(Verb::Create).resource("configmaps"));
+    let outcome = bed.restore(&target, "b").await.unwrap();
+    assert_eq!((outcome.phase.as_str(), outcome.errors), ("Completed", 0), "{:?}", outcome.exceptions);
+    let stripped = target.object("configmaps", Some("shop"), "c-03").unwrap();
+    assert!(stripped["metadata"].get("labels").is_none(), "{stripped}");
+}

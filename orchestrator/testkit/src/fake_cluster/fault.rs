@@ -12,6 +12,8 @@ pub enum Effect {
     LoseAnswer,
     /// It is answered as done, and somebody undoes it at once.
     Forget,
+    /// It is done, and the object has no labels, as a webhook may have it.
+    StripLabels,
     /// A list breaks off after so many items.
     CutList(usize),
 }
@@ -43,6 +45,10 @@ impl Fault {
 
     pub fn forget() -> Self {
         Self::new(Effect::Forget)
+    }
+
+    pub fn strip_labels() -> Self {
+        Self::new(Effect::StripLabels)
     }
 
     pub fn cut_list(after: usize) -> Self {
@@ -102,6 +108,7 @@ pub(super) enum Verdict {
     Refuse(Refusal),
     LoseAnswer,
     Forget,
+    StripLabels,
     CutList(usize),
 }
 
@@ -140,6 +147,7 @@ impl Faults {
                 Effect::Refuse(refusal) => Verdict::Refuse(refusal),
                 Effect::LoseAnswer => Verdict::LoseAnswer,
                 Effect::Forget => Verdict::Forget,
+                Effect::StripLabels => Verdict::StripLabels,
                 Effect::CutList(after) => Verdict::CutList(after),
             };
         }
