@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::ports::{Clock, Cluster, ObjectStore, PortError};
+use jiff::Timestamp;
 
 /// The ports of one operation.
 #[derive(Clone)]
@@ -40,6 +41,11 @@ impl Patience {
         let doubled = self.first_wait.saturating_mul(1 << done.saturating_sub(1).min(16)).min(self.longest_wait);
         Some(error.retry_after.unwrap_or(doubled).max(doubled).min(Duration::from_secs(60)))
     }
+}
+
+/// How long ago something began; nothing when the clock was set back since.
+pub(crate) fn elapsed(begin: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(begin)).unwrap_or_default()
 }
 
 /// Repeats a request while its failure may pass.

@@ -4,8 +4,9 @@
 //! Running the same restore again finds what is done, and does the rest.
 
 mod act;
-mod after;
+mod available;
 mod gates;
+mod hooks;
 mod identity;
 mod observe;
 mod open;
@@ -132,9 +133,9 @@ pub async fn act(
     }
     let mut acted = act::act(outside, job, &planned, &log, progress).await;
     readback::read_back(outside, &planned, &mut acted, &log, progress).await;
-    let hooks = after::run_hooks(outside, &planned, &acted, &log, progress).await;
+    let hooks = hooks::run_hooks(outside, &planned, &acted, &log, progress).await;
     if let Some(limit) = job.wait_available {
-        after::wait_available(outside, &planned, &mut acted, limit, &log, progress).await;
+        available::wait_available(outside, &planned, &mut acted, limit, &log, progress).await;
     }
     record::record(outside, job, opened, &planned, acted, hooks, &log, started).await
 }

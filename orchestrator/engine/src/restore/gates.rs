@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use model::{Catalog, GroupResource, Manifest};
 use plan::restore::webhooks::{Webhook, read};
 use serde_json::Value;
 
 use super::observe::all_of;
 use crate::log::RunLog;
-use crate::ports::Outside;
+use crate::ports::{Outside, elapsed};
 
 const KINDS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
 const POLL: Duration = Duration::from_secs(1);
@@ -87,8 +86,4 @@ fn answers(object: &Manifest) -> bool {
     }
     let has = |subset: &Value| subset.get("addresses").and_then(Value::as_array).is_some_and(|a| !a.is_empty());
     list("/subsets").iter().any(has)
-}
-
-fn elapsed(begin: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(begin)).unwrap_or_default()
 }

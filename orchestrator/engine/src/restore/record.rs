@@ -16,7 +16,7 @@ use model::{Decision, Verdict, chain};
 use serde_json::{Value, json};
 
 use super::act::Acted;
-use super::after::HookCount;
+use super::hooks::HookCount;
 use super::prepared::PlannedRestore;
 use super::{ItemOutcome, ItemVerdict, OpenedBackup, RestoreJob, RestoreOutcome};
 use crate::bucket::RestoreKeys;
