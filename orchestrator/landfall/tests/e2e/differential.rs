@@ -146,8 +146,14 @@ async fn converters_agree_with_a_real_server() {
 async fn judge(server: &Server, pair: &Pair, name: &str, written: &Value) -> Vec<String> {
     let path = if pair.namespaced { format!("judge/{name}") } else { name.to_owned() };
     let version = |api_version: &str| api_version.rsplit('/').next().map(str::to_owned);
-    let old = server.find_as(pair.resource, version(pair.old).as_deref(), &path).await.unwrap();
-    let new = server.find_as(pair.resource, version(pair.new).as_deref(), &path).await.unwrap();
+    // The server's own controllers may write a status between the two reads; only one state of it can be compared.
+    let (old, new) = loop {
+        let old = server.find_as(pair.resource, version(pair.old).as_deref(), &path).await.unwrap();
+        let new = server.find_as(pair.resource, version(pair.new).as_deref(), &path).await.unwrap();
+        if old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"] {
+            break (old, new);
+        }
+    };
     let mut out = Vec::new();
     // As an archive holds it: defaulted by the server in the old version.
     let ours = converted(&old, pair);

@@ -144,6 +144,10 @@ impl Ground {
             };
             let works_in = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|path| path.starts_with(&folder));
             let command = read("cmdline").replace('\0', " ");
+            // One that has given its memory back is ending already.
+            if command.is_empty() {
+                continue;
+            }
             if works_in || command.contains(&name) || read("environ").contains(&name) {
                 found.push(format!("{pid} {command}"));
             }
