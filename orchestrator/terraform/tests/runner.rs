@@ -3,11 +3,12 @@
 
 #[cfg(test)]
 mod runner {
+    // Takes longest, and begins first because of its name.
+    mod applied;
     mod backend;
     mod bad_input;
     mod bed;
     mod faults;
     mod kills;
     mod normal;
-    mod stacks;
 }

@@ -138,7 +138,6 @@ async fn two_environments_are_counterparts() {
 async fn cold(account: &Account) {
     let bootstrap = account.request("bootstrap");
     account.stand(&bootstrap, "bootstrap").await;
-    account.is_settled(&bootstrap, "bootstrap").await;
 
     let mut recovery = account.request("recovery");
     recovery.state_location = account.location(&bootstrap, "recovery_backend").await;
@@ -160,6 +159,7 @@ async fn cold(account: &Account) {
 async fn both(account: &Account) {
     let bootstrap = account.request("bootstrap");
     account.stand(&bootstrap, "bootstrap").await;
+    account.is_settled(&bootstrap, "bootstrap").await;
 
     let mut primary = account.request("primary");
     primary.state_location = account.location(&bootstrap, "primary_backend").await;

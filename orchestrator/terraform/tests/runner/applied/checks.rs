@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::moto;
 use super::provider::provider;
-use super::workspace::{command, copy, everything, root, said, turn};
+use super::workspace::{command, copy, everything, root, said};
 use crate::runner::bed::tool;
 
 /// These need no provider.
@@ -42,7 +42,6 @@ fn what_needs_no_provider_keeps_its_promises() {
 fn modules_and_stacks_keep_their_promises() {
     let Some(tool) = tool("terraform") else { return };
     let Some(provider) = provider(&tool) else { return };
-    let _turn = turn("aws");
     let copy = copy();
     let (init, variables) = (provider.init_args(), provider.variables());
     for folder in tested(copy.path()) {

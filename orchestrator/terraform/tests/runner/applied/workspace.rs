@@ -28,7 +28,7 @@ pub(super) fn everything() -> bool {
     variable("LANDFALL_STACKS").is_some_and(|wanted| wanted == "all")
 }
 
-/// Held while something heavy runs: two providers at once on a small machine tell nothing about either.
+/// Held while environments stand: two of them at once are more than a small machine has room for.
 pub(super) fn turn(what: &str) -> File {
     let folder = cache().join("testbed");
     std::fs::create_dir_all(&folder).unwrap();
