@@ -53,7 +53,7 @@ async fn in_parts(store: &S3Store, key: &ObjectKey, source: &Source) -> Result<(
     let what = format!("write {key}");
     let (encryption, kms_key) = store.encryption();
     let checksum = (!store.settings.without_checksums).then_some(ChecksumAlgorithm::Crc32);
-    let created = store
+    let request = store
         .client
         .create_multipart_upload()
         .bucket(&store.settings.bucket)
@@ -61,20 +61,20 @@ async fn in_parts(store: &S3Store, key: &ObjectKey, source: &Source) -> Result<(
         .set_tagging(store.tagging())
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
-        .set_checksum_algorithm(checksum.clone())
-        .send()
-        .await
-        .map_err(|error| explain(error, &what))?;
-    let Some(id) = created.upload_id().map(str::to_owned) else {
-        return Err(PortError::unavailable(format!("failed to {what}: the server gave the upload no id")));
-    };
-    let mut upload = Upload {
-        client: store.client.clone(),
-        bucket: store.settings.bucket.clone(),
-        key: key.to_string(),
-        id,
-        is_open: true,
-    };
+        .set_checksum_algorithm(checksum.clone());
+    let (client, bucket, key) = (store.client.clone(), store.settings.bucket.clone(), key.to_string());
+    // In a task of its own: whoever drops this one must not lose the id of an upload that the server has begun.
+    let doing = what.clone();
+    let beginning = tokio::spawn(async move {
+        let created = request.send().await.map_err(|error| explain(error, &doing))?;
+        let id = created
+            .upload_id()
+            .map(str::to_owned)
+            .ok_or_else(|| PortError::unavailable(format!("failed to {doing}: the server gave the upload no id")))?;
+        Ok::<_, PortError>(Upload { client, bucket, key, id, is_open: true })
+    });
+    let mut upload =
+        beginning.await.map_err(|error| PortError::unavailable(format!("failed to {what}")).with_source(error))??;
     match send(&upload, source, checksum, &what).await {
         Ok(()) => {
             upload.is_open = false;

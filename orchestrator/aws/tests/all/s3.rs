@@ -143,6 +143,9 @@ async fn markers_of_directories_are_foreign() {
     assert_eq!((level.directories, level.foreign), (vec!["a".to_owned()], vec!["backups/".to_owned()]));
 }
 
+/// Nothing here takes longer, on a machine however slow; what does hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_upload_is_given_up_on_the_server() {
     let Some(server) = server("a_dropped_upload_is_given_up_on_the_server") else { return };
@@ -161,9 +164,12 @@ async fn a_dropped_upload_is_given_up_on_the_server() {
     }
     uploading.abort();
     assert!(uploading.await.unwrap_err().is_cancelled());
-    while uploads().await > 0 {
-        tokio::task::yield_now().await;
-    }
+    let given_up = async {
+        while uploads().await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, given_up).await.expect("the upload is still there");
     let store = open(&connection(), settings(&server)).await;
     assert_eq!(store.head(&key("large")).await.unwrap(), None);
 }
