@@ -17,6 +17,10 @@ fn bed() -> Bed {
     let owner =
         json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": true}]);
     bed.source.seed(pod("web-1-abcde", owner));
+    bed.source.seed(json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {"name": "web-1", "namespace": "shop"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {
+            "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}}}));
     bed.source.seed(pod("by-hand", json!([])));
     let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "once", "image": "once:1"}]}});
     bed.source.seed(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", "namespace": "shop"},
@@ -66,4 +70,25 @@ async fn what_lost_its_labels_is_there_all_the_same() {
     assert_eq!((outcome.phase.as_str(), outcome.errors), ("Completed", 0), "{:?}", outcome.exceptions);
     let stripped = target.object("configmaps", Some("shop"), "c-03").unwrap();
     assert!(stripped["metadata"].get("labels").is_none(), "{stripped}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_in_the_target_makes_by_itself_is_not_sent_again() {
+    let bed = bed();
+    bed.backup("b").await.unwrap();
+    let target = empty();
+    target.add_fault(Fault::forget().verb(Verb::Create).resource("pods").times(2));
+    let outcome = bed.restore(&target, "b").await.unwrap();
+    assert_eq!(outcome.errors, 1, "the pod of nobody: {:?}", outcome.exceptions);
+    assert!(target.object("replicasets.apps", Some("shop"), "web-1").is_some());
+    target.clear_log();
+    let again = bed.restore(&target, "b").await.unwrap();
+    assert_eq!((again.phase.as_str(), again.writes), ("Completed", 1), "{:?}", again.exceptions);
+    assert!(target.object("pods", Some("shop"), "by-hand").is_some());
+    assert!(target.object("pods", Some("shop"), "web-1-abcde").is_none());
+
+    // Where the owner is not there, the pods come first, and it takes them over.
+    let target = empty();
+    bed.restore(&target, "b").await.unwrap();
+    assert!(target.object("pods", Some("shop"), "web-1-abcde").is_some());
 }

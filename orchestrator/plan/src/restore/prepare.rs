@@ -16,7 +16,7 @@ use versions::{Options, PodSecurityLevel};
 use super::action::{self, ActionContext, NotRestored};
 use super::hooks::{ExecAfter, insert_init, pod_hooks};
 use super::modifier::{self, ModifierRule};
-use super::owned::is_replaceable;
+use super::owned::{is_replaceable, maker};
 use super::select::mapped;
 use super::volumes::VolumePlan;
 
@@ -76,6 +76,8 @@ pub struct Ready {
     pub hooks: Vec<ExecAfter>,
     /// Something in the cluster may remove it again, and that is no loss.
     pub replaceable: bool,
+    /// The workload that makes such objects by itself, as the target would name it.
+    pub maker: Option<ItemId>,
 }
 
 /// Prepares the body of `item` for `resource`, which the choice of versions named.
@@ -94,6 +96,8 @@ pub fn prepare(
         return Prepared::Skip(decide(Pass::Select, Verdict::Skip, Reason::new("server-managed", why)));
     }
     let replaceable = is_replaceable(&manifest);
+    let namespace = item.namespace.as_deref().map(|ns| mapped(preparation.request, ns).to_owned());
+    let maker = maker(&manifest, namespace.as_deref());
     let mut decisions = Vec::new();
     let mut changes = Vec::new();
     let mut findings = Vec::new();
@@ -169,7 +173,6 @@ pub fn prepare(
             reason: Reason::new("modifier-failed", why),
         }));
     }
-    let namespace = item.namespace.as_deref().map(|ns| mapped(preparation.request, ns).to_owned());
     if let Some(namespace) = &namespace {
         manifest.set("/metadata/namespace", namespace.as_str());
     }
@@ -189,7 +192,17 @@ pub fn prepare(
         manifest.set_label(label, value);
     }
     let target = ItemId { resource: resource.group_resource(), namespace, name: manifest.name().to_owned() };
-    Prepared::Ready(Box::new(Ready { manifest, target, status, decisions, changes, findings, hooks, replaceable }))
+    Prepared::Ready(Box::new(Ready {
+        manifest,
+        target,
+        status,
+        decisions,
+        changes,
+        findings,
+        hooks,
+        replaceable,
+        maker,
+    }))
 }
 
 /// The object of a namespace that has to be there: the backup's labels and annotations, or a blank one. `original` is

@@ -37,7 +37,13 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
     let job = restoring.job(rewrite.as_ref().map(|rewrite| rewrite as &dyn Rewrite));
     let planned = crate::restore::plan(&restoring.outside, &job, &restoring.opened, &Shown::new(context)).await;
     let planned = planned.map_err(|error| broke(format!("failed to compare with backup {}", params.backup), &error))?;
+    let unknown: Vec<_> =
+        planned.file.findings.iter().filter(|finding| finding.reason.code == "existing-unknown").collect();
     let mut checks = Checks::default();
+    // What could not be looked at must not pass as equal or missing.
+    for finding in &unknown {
+        checks.bad(finding.item.as_ref(), &finding.reason.code, finding.reason.message.clone());
+    }
     let mut kinds = BTreeSet::new();
     for item in &planned.file.items {
         let kind = item.target.resource.to_string();
@@ -47,13 +53,12 @@ pub(super) async fn run(context: &StepContext, params: &Params) -> Result<Verifi
         {
             continue;
         }
+        if item.verdict == Verdict::Create && !unknown.is_empty() {
+            continue;
+        }
         if judge(params, &restoring.opened, item, &mut checks) {
             kinds.insert(kind);
         }
-    }
-    // What could not be looked at must not pass as equal or missing.
-    for finding in planned.file.findings.iter().filter(|finding| finding.reason.code == "existing-unknown") {
-        checks.bad(finding.item.as_ref(), &finding.reason.code, finding.reason.message.clone());
     }
     let bodies = if params.digests { "is there and as backed up" } else { "is there" };
     checks.end(&format!("every object of {} kinds {bodies}", kinds.len()), "objects are not as in the backup")
@@ -66,6 +71,8 @@ fn judge(params: &Params, opened: &OpenedBackup, item: &PlannedItem, checks: &mu
     let code = reason.map(|reason| reason.code.as_str()).unwrap_or_default();
     let message = reason.map(|reason| reason.message.clone()).unwrap_or_default();
     let wrong = match item.verdict {
+        // Not there, and nobody misses it.
+        Verdict::Keep if code == "owner-decides" => return false,
         Verdict::Keep => None,
         Verdict::Create => Some(("missing", "it is in the backup and not in the cluster".to_owned())),
         Verdict::Update => params.digests.then(|| ("differs", "it differs from the backup".to_owned())),

@@ -140,8 +140,9 @@ impl Preparing<'_> {
             let (decisions, changes, findings, hooks) =
                 (std::mem::take(&mut entry.decisions), Vec::new(), Vec::new(), Vec::new());
             let target = ItemId::clone(&entry.target);
-            let replaceable = false;
-            let ready = Ready { manifest: body, target, status, decisions, changes, findings, hooks, replaceable };
+            let (replaceable, maker) = (false, None);
+            let ready =
+                Ready { manifest: body, target, status, decisions, changes, findings, hooks, replaceable, maker };
             self.ready(entry, ready)?;
         }
         Ok(())
@@ -237,7 +238,7 @@ impl Preparing<'_> {
 
     /// Decides about a prepared body: create it, or what to do about the one that exists.
     fn ready(&mut self, mut entry: Entry<'_>, ready: Ready) -> Result<(), PlanError> {
-        let Ready { manifest, target, status, decisions, changes, findings, hooks, replaceable } = ready;
+        let Ready { manifest, target, status, decisions, changes, findings, hooks, replaceable, maker } = ready;
         if *entry.target != target {
             entry.target = Arc::new(target);
         }
@@ -246,6 +247,12 @@ impl Preparing<'_> {
         let mut changes: Vec<Change> = changes.into_iter().map(|change| redacted(&manifest, change)).collect();
         let digest = self.job.digests.then(|| hex::encode(Sha256::digest(manifest.to_vec())));
         let Some(there) = self.existing.read(&entry.target) else {
+            // Commands for a pod need that very pod.
+            if let Some(maker) = maker.filter(|maker| hooks.is_empty() && self.existing.holds(maker)) {
+                let message = format!("{maker} is in the target and makes what it needs");
+                self.keep(entry, Verdict::Keep, Reason::new("owner-decides", message));
+                return Ok(());
+            }
             let body = self.append(&manifest.to_vec())?;
             let status = status.map(|status| self.append(status.to_string().as_bytes())).transpose()?;
             let planned = PlannedItem { digest, changes, hooks, ..entry.planned(Verdict::Create) };
