@@ -1,42 +1,28 @@
-//! What the tests share: settings with a folder of their own, quiet for who measures, skipping loudly.
+//! What the tests share: one at a time, settings with a folder of their own, skipping loudly.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use sandbox::{Sandbox, SandboxName, Settings, Silent, Supervisor, UpRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 
-static QUIET: RwLock<()> = RwLock::new(());
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// A state folder of its own, the cache of the user, and the guard that keeps others away from who measures: two servers
-/// starting at once on two processors tell nothing about either.
+/// A state folder of its own, the cache of the user, and the guard that keeps tests apart: two servers starting at
+/// once on two processors tell nothing about either.
 pub(crate) struct Bench {
     pub(crate) settings: Settings,
     pub(crate) folder: TempDir,
-    _guard: Guard,
-}
-
-#[expect(dead_code, reason = "held, never read")]
-enum Guard {
-    Shared(RwLockReadGuard<'static, ()>),
-    Alone(RwLockWriteGuard<'static, ()>),
+    _guard: MutexGuard<'static, ()>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::guarded(Guard::Shared(QUIET.read().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    /// Nothing else is tried meanwhile.
-    pub(crate) fn alone() -> Self {
-        Self::guarded(Guard::Alone(QUIET.write().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    fn guarded(guard: Guard) -> Self {
+        let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let supervisor = Supervisor { program: example("supervisor"), arguments: Vec::new() };
         let mut settings = Settings::new(Self::user_cache(), folder.path().join("state"), supervisor);
