@@ -7,6 +7,7 @@
 //! - [`clock`]: time that jumps; [`journal`]: a journal that dies on request.
 //! - [`catalog`]: common kinds.
 //! - [`moments`]: when tests kill something, by seed.
+//! - [`processes`]: who is still at work for a test.
 //! - [`skip`]: how a test says that it cannot run.
 
 pub mod catalog;
@@ -17,6 +18,7 @@ pub mod faulty_store;
 pub mod journal;
 pub mod moments;
 pub mod object_store_suite;
+pub mod processes;
 pub mod s3_server;
 pub mod skip;
 

@@ -130,29 +130,7 @@ impl Ground {
 
     /// Every process that was started for this bed, by its environment, its command line or its folder.
     fn processes(&self) -> Vec<String> {
-        let folder = self.bed.path("");
-        let name = folder.to_string_lossy().trim_end_matches('/').to_owned();
-        let own = std::process::id().to_string();
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let pid = entry.file_name().to_string_lossy().into_owned();
-            if pid == own || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-                continue;
-            }
-            let read = |file: &str| {
-                String::from_utf8_lossy(&std::fs::read(entry.path().join(file)).unwrap_or_default()).into_owned()
-            };
-            let works_in = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|path| path.starts_with(&folder));
-            let command = read("cmdline").replace('\0', " ");
-            // One that has given its memory back is ending already.
-            if command.is_empty() {
-                continue;
-            }
-            if works_in || command.contains(&name) || read("environ").contains(&name) {
-                found.push(format!("{pid} {command}"));
-            }
-        }
-        found
+        testkit::processes::of(&self.bed.path(""))
     }
 }
 

@@ -50,29 +50,7 @@ impl Bench {
 
     /// Every process that has this bench's state folder in its environment, on its command line, or works in it.
     pub(crate) fn processes(&self) -> Vec<String> {
-        let folder = self.folder.path().to_string_lossy().into_owned();
-        let own = std::process::id().to_string();
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let pid = entry.file_name().to_string_lossy().into_owned();
-            if pid == own || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-                continue;
-            }
-            let read = |file: &str| {
-                String::from_utf8_lossy(&std::fs::read(entry.path().join(file)).unwrap_or_default()).into_owned()
-            };
-            let command = read("cmdline").replace('\0', " ");
-            // One that has given its memory back is ending already.
-            if command.is_empty() {
-                continue;
-            }
-            let works_in =
-                std::fs::read_link(entry.path().join("cwd")).is_ok_and(|path| path.starts_with(self.folder.path()));
-            if works_in || command.contains(&folder) || read("environ").contains(&folder) {
-                found.push(format!("{pid} {command}"));
-            }
-        }
-        found
+        testkit::processes::of(self.folder.path())
     }
 }
 
