@@ -72,6 +72,9 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 }
 
 /// A file lock. The kernel releases it when its holder dies, so that a lock is never stale.
+///
+/// It is given back in so many words when it is dropped: a child that is just being started by another thread has the
+/// file open as well, until it has become its program, and would keep the lock for as long.
 pub(crate) struct Lock {
     file: File,
 }
@@ -84,11 +87,14 @@ impl Lock {
                 Err(SandboxError::file("remove", path, error))
             }
             // Until here nobody else could take it.
-            _ => {
-                drop(self.file);
-                Ok(())
-            }
+            _ => Ok(()),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
@@ -139,7 +145,10 @@ pub(crate) fn is_locked(path: &Path) -> Result<bool, SandboxError> {
         Err(error) => return Err(fail(error)),
     };
     match file.try_lock_shared() {
-        Ok(()) => Ok(false),
+        Ok(()) => {
+            let _ = file.unlock();
+            Ok(false)
+        }
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(fail(error)),
     }
@@ -168,6 +177,19 @@ mod tests {
         held.remove(&path).unwrap();
         assert!(!path.exists());
         assert!(matches!(try_lock(&path).unwrap(), LockAttempt::Taken(_)));
+    }
+
+    #[test]
+    fn a_lock_is_free_again_although_a_child_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let LockAttempt::Taken(held) = try_lock(&path).unwrap() else { panic!("it was free") };
+        // What a fork does.
+        let of_the_child = held.file.try_clone().unwrap();
+        drop(held);
+        assert!(!is_locked(&path).unwrap());
+        assert!(matches!(try_lock(&path).unwrap(), LockAttempt::Taken(_)));
+        drop(of_the_child);
     }
 
     #[test]
