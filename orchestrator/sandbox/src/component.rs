@@ -114,6 +114,14 @@ pub async fn survey(settings: &Settings) -> Vec<Listing> {
         .collect()
 }
 
+/// The Go toolchain that builds would use.
+pub async fn toolchain(settings: &Settings) -> Option<Found> {
+    let path = settings.on_path("go")?;
+    let answer = version::ask(&path, &["env", "GOVERSION"]).await.unwrap_or_default();
+    let version = answer.trim().strip_prefix("go").unwrap_or("of unknown version").to_owned();
+    Some(Found { path, version, origin: Origin::Path })
+}
+
 /// The folder in the cache that holds one component.
 fn home(settings: &Settings, component: &Component) -> PathBuf {
     let folder = settings.components().join(format!("{}-{}", component.name, component.version));

@@ -1,6 +1,6 @@
 //! `landfall sandbox`: up, down, list, kubeconfig.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sandbox::sandbox::RealNode;
@@ -25,6 +25,8 @@ pub(crate) enum SandboxCommand {
     /// Example: landfall sandbox down source
     Down(DownArgs),
     /// Show all sandboxes.
+    ///
+    /// Example: landfall sandbox list --output json
     List,
     /// Print the path of a sandbox's kubeconfig, or its content.
     ///
@@ -93,6 +95,16 @@ struct Shown {
     server: Option<String>,
     kubeconfig: String,
     logs: String,
+    /// Only when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serves: Option<Vec<Served>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Served {
+    resource: String,
+    version: String,
+    scope: &'static str,
 }
 
 pub(crate) async fn run(command: SandboxCommand, context: &Context) -> Outcome {
@@ -116,19 +128,11 @@ async fn up(args: UpArgs, context: &Context) -> Outcome {
     let news = SandboxNews::new(context.printer);
     let sandbox = Sandbox::up(&settings, &request, &news).await?;
     drop(news);
-    let status = sandbox::status(&settings, &request.name)?;
-    context.printer.value(&shown(&status), one)?;
+    let mut shown = shown(&sandbox::status(&settings, &request.name)?);
     if args.show {
-        let cluster = cluster::KubeCluster::from_kubeconfig_file(&sandbox.kubeconfig(), None).await?;
-        let discovery = ports::Cluster::discover(&cluster).await?;
-        let rows = discovery.catalog.preferred_resources().into_iter().map(|resource| {
-            let scope = if resource.namespaced { "namespaced" } else { "cluster" };
-            vec![resource.group_resource().to_string(), resource.group_version().to_string(), scope.to_owned()]
-        });
-        let text = table(&["resource", "version", "scope"], rows);
-        context.printer.raw(text.as_bytes())?;
-        context.printer.raw(b"\n")?;
+        shown.serves = Some(served(&sandbox.kubeconfig()).await?);
     }
+    context.printer.value(&shown, one)?;
     if args.detach || sandbox.was_running() {
         sandbox.detach()?;
         return Ok(Exit::Good);
@@ -144,6 +148,17 @@ async fn up(args: UpArgs, context: &Context) -> Outcome {
         }
         why = sandbox.ended() => Err(Failure::from(anyhow::anyhow!("the sandbox ended: {why}")).exit(Exit::NotGood)),
     }
+}
+
+async fn served(kubeconfig: &Path) -> Result<Vec<Served>, Failure> {
+    let cluster = cluster::KubeCluster::from_kubeconfig_file(kubeconfig, None).await?;
+    let discovery = ports::Cluster::discover(&cluster).await?;
+    let served = discovery.catalog.preferred_resources().into_iter().map(|resource| Served {
+        resource: resource.group_resource().to_string(),
+        version: resource.group_version().to_string(),
+        scope: if resource.namespaced { "namespaced" } else { "cluster" },
+    });
+    Ok(served.collect())
 }
 
 async fn down(args: DownArgs, context: &Context) -> Outcome {
@@ -216,6 +231,7 @@ fn shown(status: &sandbox::Status) -> Shown {
         server: status.server.clone(),
         kubeconfig: status.kubeconfig.display().to_string(),
         logs: status.logs.display().to_string(),
+        serves: None,
     }
 }
 
@@ -228,6 +244,10 @@ fn one(shown: &Shown) -> String {
         ("logs", shown.logs.clone()),
     ] {
         text.push_str(&format!("  {key:<11} {value}\n"));
+    }
+    if let Some(serves) = &shown.serves {
+        let row = |one: &Served| vec![one.resource.clone(), one.version.clone(), one.scope.to_owned()];
+        text.push_str(&table(&["resource", "version", "scope"], serves.iter().map(row)));
     }
     text
 }

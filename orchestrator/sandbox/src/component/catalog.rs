@@ -212,6 +212,17 @@ impl Component {
             .find(|component| component.release.is_none_or(|of| of == release))
     }
 
+    /// Whether nothing but a real node needs it.
+    pub fn is_for_real_nodes(&self) -> bool {
+        REAL_NODE.contains(self)
+    }
+
+    /// Whether a program of this name on `PATH` may be it. Plugins of the pod network are in nobody's `PATH`, and
+    /// `bridge` is another program there.
+    pub(super) fn may_be_on_path(&self) -> bool {
+        !matches!(self.source, Source::Module { module, .. } if *module == CNI)
+    }
+
     /// Everything a real node needs beside the control plane.
     pub(crate) fn of_real_node() -> impl Iterator<Item = &'static Self> {
         REAL_NODE.iter()

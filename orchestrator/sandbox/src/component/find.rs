@@ -69,7 +69,9 @@ fn candidates(settings: &Settings, component: &'static Component) -> Vec<(PathBu
     if !component.version.is_empty() {
         all.push((cached(settings, component), Origin::Cache));
     }
-    all.extend(settings.path.iter().map(|folder| (folder.join(name), Origin::Path)));
+    if component.may_be_on_path() {
+        all.extend(settings.path.iter().map(|folder| (folder.join(name), Origin::Path)));
+    }
     // Servers are started in a folder of their own, where a relative path would mean something else.
     all.into_iter().map(|(path, origin)| (std::path::absolute(&path).unwrap_or(path), origin)).collect()
 }

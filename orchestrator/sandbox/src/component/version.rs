@@ -28,7 +28,7 @@ pub(super) async fn check(program: &Path, component: &Component) -> Result<Strin
     }
 }
 
-async fn ask(program: &Path, arguments: &[&str]) -> Result<String, String> {
+pub(super) async fn ask(program: &Path, arguments: &[&str]) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())

@@ -43,6 +43,17 @@ async fn a_program_of_another_minor_version_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_program_that_only_has_the_name_of_a_plugin_is_not_looked_at() {
+    let mut bench = empty_bench();
+    let path = bench.folder.path().join("path");
+    script(&path.join("bridge"), "echo 'bridge utility, iproute2-6.1.0'");
+    bench.settings.path = vec![path];
+    let listing = survey(&bench.settings).await;
+    let bridge = listing.iter().find(|line| line.component.name == "bridge").unwrap();
+    assert!(bridge.found.is_none() && bridge.passed_over.is_empty(), "{bridge:?}");
+}
+
+#[tokio::test]
 async fn the_order_is_assets_then_cache_then_path() {
     let mut bench = empty_bench();
     let places = [
