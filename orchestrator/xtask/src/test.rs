@@ -185,8 +185,8 @@ pub(crate) fn at_once(program: &TestProgram) -> Option<usize> {
         (_, _, true) => None,
         // Each has a folder of its own, and waits for Terraform most of the time.
         ("terraform", "runner", _) => Some(3),
-        // Its tests have room for two of them themselves.
-        ("landfall", "e2e", _) => Some(2),
+        // Their tests have room for two of them themselves.
+        ("landfall", "e2e", _) | ("sandbox", "all", _) => Some(2),
         _ => Some(1),
     }
 }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn only_programs_known_to_bear_it_run_several_tests_at_once() {
-        assert_eq!(at_once(&program("sandbox", "all", false)), Some(1));
+        assert_eq!(at_once(&program("sandbox", "all", false)), Some(2));
         assert_eq!(at_once(&program("cluster", "real", false)), Some(1));
         assert_eq!(at_once(&program("landfall", "e2e", false)), Some(2));
         assert_eq!(at_once(&program("landfall", "landfall", true)), None);

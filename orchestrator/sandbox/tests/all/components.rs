@@ -158,7 +158,8 @@ async fn a_build_ends_with_whoever_wanted_it() {
 
 #[tokio::test]
 async fn a_full_disk_is_told_as_such_for_builds_and_for_sandboxes() {
-    let mut bench = empty_bench();
+    // It mounts something.
+    let mut bench = empty(Bench::alone());
     let small = bench.folder.path().join("small");
     fs::create_dir(&small).unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&small).output();
@@ -198,9 +199,12 @@ async fn the_survey_names_every_component_and_a_remedy_for_each_that_is_missing(
     assert_eq!(servers, ["1.36.3", "1.24.17"]);
 }
 
-/// A bench with no cache and no assets.
 fn empty_bench() -> Bench {
-    let mut bench = Bench::new();
+    empty(Bench::new())
+}
+
+/// No cache and no assets.
+fn empty(mut bench: Bench) -> Bench {
     bench.settings =
         Settings { cache: bench.folder.path().join("cache"), assets: Vec::new(), ..bench.settings.clone() };
     bench

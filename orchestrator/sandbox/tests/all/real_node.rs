@@ -41,7 +41,7 @@ fn wanted(bench: &Bench) -> UpRequest {
 
 #[tokio::test]
 async fn a_pod_runs_can_be_entered_and_its_volume_is_read_from_the_host() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     if !can_run(&bench, "a_pod_runs_can_be_entered_and_its_volume_is_read_from_the_host").await {
         return;
     }
@@ -96,7 +96,7 @@ async fn a_pod_runs_can_be_entered_and_its_volume_is_read_from_the_host() {
 
 #[tokio::test]
 async fn a_killed_node_leaves_no_process_and_down_removes_the_rest() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     if !can_run(&bench, "a_killed_node_leaves_no_process_and_down_removes_the_rest").await {
         return;
     }
@@ -117,7 +117,7 @@ async fn a_killed_node_leaves_no_process_and_down_removes_the_rest() {
 
 #[tokio::test]
 async fn an_owner_killed_while_the_node_comes_up_leaves_nothing() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     if !can_run(&bench, "an_owner_killed_while_the_node_comes_up_leaves_nothing").await {
         return;
     }
@@ -137,7 +137,7 @@ async fn an_owner_killed_while_the_node_comes_up_leaves_nothing() {
 
 #[tokio::test]
 async fn a_kubelet_that_ends_is_told_with_its_last_words() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::alone();
     if !can_run(&bench, "a_kubelet_that_ends_is_told_with_its_last_words").await {
         return;
     }
@@ -161,7 +161,7 @@ async fn a_kubelet_that_ends_is_told_with_its_last_words() {
 
 #[tokio::test]
 async fn two_real_nodes_run_side_by_side() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     if !can_run(&bench, "two_real_nodes_run_side_by_side").await {
         return;
     }
@@ -180,7 +180,7 @@ async fn two_real_nodes_run_side_by_side() {
 
 #[tokio::test]
 async fn an_older_control_plane_gets_no_newer_kubelet() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     let request = UpRequest { kubernetes: Release::V1_24, ..wanted(&bench) };
     let error = Sandbox::up(&bench.settings, &request, &Silent).await.err().unwrap();
     let SandboxError::Unsupported { missing } = &error else { panic!("{error:?}") };

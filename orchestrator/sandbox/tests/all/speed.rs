@@ -12,7 +12,7 @@ use crate::support::Bench;
 
 #[tokio::test]
 async fn up_takes_at_most_half_as_long_again_as_starting_by_hand() {
-    let bench = Bench::new();
+    let bench = Bench::alone();
     let wanted: Vec<&'static Component> =
         ["etcd", "kube-apiserver"].map(|name| Component::named(name, Release::V1_36).unwrap()).to_vec();
     let tools = component::obtain(&bench.settings, &wanted, &Silent).await.unwrap();

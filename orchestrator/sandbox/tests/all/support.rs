@@ -1,34 +1,65 @@
-//! What the tests share: one at a time, settings with a folder of their own, skipping loudly.
+//! What the tests share: two at a time or alone, settings with a folder of their own, skipping loudly.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbox::{Sandbox, SandboxName, Settings, Silent, Supervisor, UpRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Two tests at once: each waits for its servers half of the time.
+const ROOM: usize = 2;
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static LEFT: Condvar = Condvar::new();
 
-/// A state folder of its own, the cache of the user, and the guard that keeps tests apart: two servers starting at
-/// once on two processors tell nothing about either.
+/// Room for one test, or all of it.
+struct Place(usize);
+
+impl Place {
+    fn take(size: usize) -> Self {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken + size > ROOM {
+            taken = LEFT.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += size;
+        Self(size)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        LEFT.notify_all();
+    }
+}
+
+/// A state folder of its own, the cache of the user, and a place among the tests.
 pub(crate) struct Bench {
     pub(crate) settings: Settings,
     pub(crate) folder: TempDir,
-    _guard: MutexGuard<'static, ()>,
+    _place: Place,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Self::at(Place::take(1))
+    }
+
+    /// For tests that look at the whole host, change it, or measure: nothing else runs beside them.
+    pub(crate) fn alone() -> Self {
+        Self::at(Place::take(ROOM))
+    }
+
+    fn at(place: Place) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let supervisor = Supervisor { program: example("supervisor"), arguments: Vec::new() };
         let mut settings = Settings::new(Self::user_cache(), folder.path().join("state"), supervisor);
         settings.assets = paths("LANDFALL_ASSETS").into_iter().chain(paths("KUBEBUILDER_ASSETS")).collect();
         settings.path = paths("PATH");
-        Self { settings, folder, _guard: guard }
+        Self { settings, folder, _place: place }
     }
 
     /// The cache of the user, so that a build is done once.
