@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod apply_plan;
+mod beside_velero;
 mod differential;
 mod drills;
 mod kills;
@@ -14,4 +15,3 @@ mod operations;
 mod options;
 mod real_node;
 mod support;
-mod velero;

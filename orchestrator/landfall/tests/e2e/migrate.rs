@@ -10,41 +10,44 @@ use crate::support::{Bed, Server, until};
 const PLATFORM: &str = include_str!("fixtures/platform-1.24.yaml");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_1_24_platform_moves_to_1_36_from_preferred_versions() {
-    migrates(&[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_1_24_platform_moves_to_1_36_from_every_version() {
-    migrates(&["--every-version"]).await;
-}
-
-async fn migrates(flags: &[&str]) {
+async fn a_1_24_platform_moves_to_1_36_from_preferred_versions_and_from_every_version() {
     let bed = Bed::new();
     let source = bed.up("source", &["--kubernetes", "1.24", "--nodes", "2"]).await;
     source.create_all(PLATFORM).await;
     available(&source).await;
-    let outcome = bed.backup("all", "source", flags, &[0]);
-    assert_eq!((&outcome["phase"], &outcome["errors"]), (&json!("Completed"), &json!(0)), "{outcome}");
-    let verified = bed.verify("all");
-    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    let backups: [(&str, &[&str]); 2] = [("preferred", &[]), ("every", &["--every-version"])];
+    for (backup, flags) in backups {
+        let outcome = bed.backup(backup, "source", flags, &[0]);
+        assert_eq!((&outcome["phase"], &outcome["errors"]), (&json!("Completed"), &json!(0)), "{outcome}");
+        let verified = bed.verify(backup);
+        assert_eq!(verified.code, 0, "{}", verified.stdout);
+    }
     bed.down("source");
+    for (backup, _) in backups {
+        restores(&bed, backup).await;
+    }
+}
 
-    let target = bed.up("target", &["--nodes", "2"]).await;
-    let plan = bed.restore("plan", "all", "target", &[], &[0, 3]);
-    let described = bed.json(&["backup", "describe", "all", "--details", "--location", &bed.location()], &[0]);
+/// Into a cluster of its own, and nothing to do the second time.
+async fn restores(bed: &Bed, backup: &str) {
+    let name = format!("of-{backup}");
+    let target = bed.up(&name, &["--nodes", "2"]).await;
+    let plan = bed.restore("plan", backup, &name, &[], &[0, 3]);
+    let described = bed.json(&["backup", "describe", backup, "--details", "--location", &bed.location()], &[0]);
     every_item_is_accounted_for(&described, &plan);
-    let outcome = bed.restore("run", "all", "target", &[], &[0, 1]);
-    assert_eq!(outcome["counts"]["failed"], Value::Null, "{outcome:#}");
+    let outcome = bed.restore("run", backup, &name, &[], &[0, 1]);
+    assert_eq!(outcome["counts"]["failed"], Value::Null, "{backup}: {outcome:#}");
     lives(&target).await;
     named(&plan, "podsecuritypolicies.policy/restricted");
 
     available(&target).await;
-    let again = bed.restore("plan", "all", "target", &["--name", "again"], &[0, 3]);
+    let second = format!("{backup}-again");
+    let again = bed.restore("plan", backup, &name, &["--name", &second], &[0, 3]);
     let sent: Vec<&Value> = items(&again).filter(|i| i["verdict"] == "create" || i["verdict"] == "update").collect();
-    assert_eq!(sent, [&Value::Null; 0], "a second plan is empty");
-    let outcome = bed.restore("run", "all", "target", &["--name", "again"], &[0, 1]);
-    assert_eq!(outcome["writes"], 0, "a second run writes nothing: {outcome:#}");
+    assert_eq!(sent, [&Value::Null; 0], "{backup}: a second plan is empty");
+    let outcome = bed.restore("run", backup, &name, &["--name", &second], &[0, 1]);
+    assert_eq!(outcome["writes"], 0, "{backup}: a second run writes nothing: {outcome:#}");
+    bed.down(&name);
 }
 
 /// What the controllers are to make of the platform.

@@ -1,7 +1,7 @@
 //! From a real 1.16 apiserver, whose preferred versions no current server serves, into a real 1.36.
 //!
-//! `cargo xtask test` builds the old server, as `tests/testbed/kubernetes-1.16` says. Where that was not done, these
-//! tests say so and are skipped.
+//! `cargo xtask test` builds the old server, as `tests/testbed/kubernetes-1.16` says. Where that was not done, this
+//! test says so and is skipped.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,23 +14,11 @@ use testkit::skip::{Why, skip, variable};
 use crate::support::{Bed, Patience, Server};
 
 const PLATFORM: &str = include_str!("fixtures/platform-1.16.yaml");
+const BACKUPS: [(&str, &[&str]); 2] = [("preferred", &[]), ("every", &["--every-version"])];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_1_16_platform_moves_to_1_36_from_preferred_versions() {
-    migrates("a_1_16_platform_moves_to_1_36_from_preferred_versions", &[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_1_16_platform_moves_to_1_36_from_every_version() {
-    migrates("a_1_16_platform_moves_to_1_36_from_every_version", &["--every-version"]).await;
-}
-
-fn cache() -> PathBuf {
-    let root = variable("XDG_CACHE_HOME").map(PathBuf::from);
-    root.unwrap_or_else(|| PathBuf::from(variable("HOME").unwrap_or_default()).join(".cache")).join("landfall")
-}
-
-async fn migrates(test: &str, flags: &[&str]) {
+async fn a_1_16_platform_moves_to_1_36_from_preferred_versions_and_from_every_version() {
+    let test = "a_1_16_platform_moves_to_1_36_from_preferred_versions_and_from_every_version";
     let apiserver = cache().join("testbed/kube-apiserver-1.16.15/kube-apiserver");
     if !apiserver.is_file() {
         skip(test, Why::NotSetUp, &format!("{} was not built", apiserver.display()));
@@ -38,25 +26,40 @@ async fn migrates(test: &str, flags: &[&str]) {
     }
     let bed = Bed::new();
     // A current sandbox first: it brings etcd into the cache where it is not there yet.
-    let target = bed.up("target", &[]).await;
+    let first = bed.up("of-preferred", &[]).await;
     let old = Old::start(&bed, &apiserver).await;
     old.server.create_all(PLATFORM).await;
-    let location = bed.location();
-    let backup = ["backup", "run", "all", "--location", &location, "--kubeconfig", &old.kubeconfig];
-    let outcome = bed.json(&[&backup, flags].concat(), &[0]);
-    assert_eq!(outcome["phase"], "Completed", "{outcome:#}");
-    let verified = bed.verify("all");
-    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    for (backup, flags) in BACKUPS {
+        let location = bed.location();
+        let command = ["backup", "run", backup, "--location", &location, "--kubeconfig", &old.kubeconfig];
+        let outcome = bed.json(&[&command, flags].concat(), &[0]);
+        assert_eq!(outcome["phase"], "Completed", "{outcome:#}");
+        let verified = bed.verify(backup);
+        assert_eq!(verified.code, 0, "{}", verified.stdout);
+    }
     drop(old);
+    restores(&bed, &first, "preferred").await;
+    let second = bed.up("of-every", &[]).await;
+    restores(&bed, &second, "every").await;
+}
 
-    let outcome = bed.restore("run", "all", "target", &[], &[0, 1]);
-    assert_eq!(outcome["counts"]["failed"], Value::Null, "{outcome:#}");
-    lives(&target).await;
+/// Into the empty cluster that is named after the backup, and nothing to write the second time.
+async fn restores(bed: &Bed, target: &Server, backup: &str) {
+    let name = format!("of-{backup}");
+    let outcome = bed.restore("run", backup, &name, &[], &[0, 1]);
+    assert_eq!(outcome["counts"]["failed"], Value::Null, "{backup}: {outcome:#}");
+    lives(target).await;
     let told = outcome["exceptions"].to_string();
-    assert!(told.contains("podsecuritypolicies.policy restricted"), "{told}");
+    assert!(told.contains("podsecuritypolicies.policy restricted"), "{backup}: {told}");
 
-    let again = bed.restore("run", "all", "target", &["--name", "again"], &[0, 1]);
-    assert_eq!(again["writes"], 0, "a second run writes nothing: {again:#}");
+    let again = bed.restore("run", backup, &name, &["--name", &format!("{backup}-again")], &[0, 1]);
+    assert_eq!(again["writes"], 0, "{backup}: a second run writes nothing: {again:#}");
+    bed.down(&name);
+}
+
+fn cache() -> PathBuf {
+    let root = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    root.unwrap_or_else(|| PathBuf::from(variable("HOME").unwrap_or_default()).join(".cache")).join("landfall")
 }
 
 async fn lives(target: &Server) {

@@ -153,15 +153,31 @@ impl Drop for Bed {
 /// A client of the test's own.
 pub(crate) struct Server {
     pub(crate) cluster: KubeCluster,
+    /// What it served when it was last asked.
+    served: Mutex<Option<Catalog>>,
 }
 
 impl Server {
     pub(crate) async fn connect(kubeconfig: &Path) -> Self {
-        Self { cluster: KubeCluster::from_kubeconfig_file(kubeconfig, None).await.unwrap() }
+        let cluster = KubeCluster::from_kubeconfig_file(kubeconfig, None).await.unwrap();
+        Self { cluster, served: Mutex::default() }
     }
 
     pub(crate) async fn catalog(&self) -> Catalog {
         self.cluster.discover().await.unwrap().catalog
+    }
+
+    /// Looks something up in what the server serves, and asks it again only where that does not have it: a discovery
+    /// before each request of a test is most of what the test costs.
+    async fn served<T>(&self, look: impl Fn(&Catalog) -> Option<T>) -> Option<T> {
+        let known = self.served.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(&look);
+        if known.is_some() {
+            return known;
+        }
+        let catalog = self.catalog().await;
+        let found = look(&catalog);
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(catalog);
+        found
     }
 
     /// Creates every document of a YAML file, in order, in the version it names.
@@ -185,7 +201,7 @@ impl Server {
     pub(crate) async fn try_create(&self, object: &Value) -> Result<Value, PortError> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let gvk = Gvk::from_api_version(text("/apiVersion"), text("/kind"));
-        let Some(resource) = self.catalog().await.find_kind(&gvk).cloned() else {
+        let Some(resource) = self.served(|catalog| catalog.find_kind(&gvk).cloned()).await else {
             return Err(PortError::not_found(format!("{gvk:?} is not served")));
         };
         let namespace = resource.namespaced.then(|| match text("/metadata/namespace") {
@@ -209,13 +225,12 @@ impl Server {
 
     /// The resource `cronjobs.batch`, in its preferred version or in the one asked for.
     pub(crate) async fn resource(&self, kind: &str, version: Option<&str>) -> ApiResource {
-        let catalog = self.catalog().await;
         let group_resource = GroupResource::parse(kind);
-        let found = match version {
-            Some(version) => catalog.find(&group_resource, version),
-            None => catalog.preferred(&group_resource),
+        let look = |catalog: &Catalog| match version {
+            Some(version) => catalog.find(&group_resource, version).cloned(),
+            None => catalog.preferred(&group_resource).cloned(),
         };
-        found.unwrap_or_else(|| panic!("{kind} {version:?} is not served")).clone()
+        self.served(look).await.unwrap_or_else(|| panic!("{kind} {version:?} is not served"))
     }
 
     /// `cronjobs.batch`, `shop/nightly`: the object in the preferred version, or nothing.
