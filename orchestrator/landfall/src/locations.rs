@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use aws::{Aws, Connection, CredentialSource, S3Settings, S3Store};
 use ports::ObjectStore;
 use store::location::{Encryption, S3Location};
-use store::{DiskStore, LocationUrl, PrefixStore};
+use store::{DiskStore, LocationUrl, PrefixStore, RetryingStore};
 
+use crate::clock::SystemClock;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -88,7 +89,8 @@ async fn s3(location: &S3Location) -> Result<Arc<dyn ObjectStore>> {
         tagging: location.tagging.clone(),
         without_checksums: !location.checksums,
     };
-    let store: Arc<dyn ObjectStore> = Arc::new(S3Store::open(&aws, settings).await?);
+    let bucket = Arc::new(S3Store::open(&aws, settings).await?);
+    let store: Arc<dyn ObjectStore> = Arc::new(RetryingStore::new(bucket, Arc::new(SystemClock)));
     if location.prefix.is_empty() {
         return Ok(store);
     }

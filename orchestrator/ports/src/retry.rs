@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::PortError;
@@ -21,14 +21,14 @@ pub struct RetryPolicy {
     pub first_delay: Duration,
     /// The longest wait of our own choosing; what the far side asks for may be longer.
     pub max_delay: Duration,
-    /// No wait begins that would end later than this after the first try began.
+    /// No wait begins that would end later than this after the first failure.
     pub total: Duration,
 }
 
 impl RetryPolicy {
     /// Outlives a server's restart: about two minutes.
     pub const PATIENT: Self = Self {
-        attempts: 20,
+        attempts: 24,
         first_delay: Duration::from_millis(200),
         max_delay: Duration::from_secs(10),
         total: Duration::from_secs(150),
@@ -43,7 +43,7 @@ impl RetryPolicy {
     pub const NEVER: Self =
         Self { attempts: 1, first_delay: Duration::ZERO, max_delay: Duration::ZERO, total: Duration::ZERO };
 
-    /// How long to wait after `failed` tries, `elapsed` after the first one began; `None` gives up.
+    /// How long to wait after `failed` tries, `elapsed` after the first of them failed; `None` gives up.
     /// Half of a wait is certain and half is drawn from the seed, so that many callers do not come back together.
     pub fn delay(&self, failed: u32, elapsed: Duration, retry_after: Option<Duration>, seed: u64) -> Option<Duration> {
         if failed >= self.attempts {
@@ -62,34 +62,44 @@ impl RetryPolicy {
     }
 }
 
+/// The failed tries of one request.
+#[derive(Debug, Clone, Default)]
+pub struct Tries {
+    failed: u32,
+    since: Option<Timestamp>,
+}
+
+impl Tries {
+    /// Counts a failure, and says how long to wait before the next try; `None` gives up.
+    ///
+    /// The moment of the first failure is the seed: who fails together does so nanoseconds apart and comes back apart,
+    /// and a test's clock always gives the same waits.
+    pub fn wait(&mut self, now: Timestamp, policy: &RetryPolicy, error: &PortError) -> Option<Duration> {
+        self.failed += 1;
+        let since = *self.since.get_or_insert(now);
+        if !error.is_retryable() {
+            return None;
+        }
+        // A clock that was set back counts as no time at all; the number of attempts still ends it.
+        let elapsed = now.duration_since(since).max(SignedDuration::ZERO).unsigned_abs();
+        policy.delay(self.failed, elapsed, error.retry_after, since.as_nanosecond() as u64)
+    }
+}
+
 /// Tries until it works, fails for good, or the policy gives up; the last error is the answer then.
-///
-/// `operation` gets the number of tries before this one. The same seed waits the same times.
-pub async fn retry<T, F, Fut>(
-    clock: &dyn Clock,
-    policy: &RetryPolicy,
-    seed: u64,
-    mut operation: F,
-) -> Result<T, PortError>
+pub async fn retry<T, F, Fut>(clock: &dyn Clock, policy: &RetryPolicy, mut request: F) -> Result<T, PortError>
 where
-    F: FnMut(u32) -> Fut,
+    F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, PortError>>,
 {
-    let began = clock.now();
-    let mut failed = 0;
+    let mut tries = Tries::default();
     loop {
-        let error = match operation(failed).await {
+        let error = match request().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        failed += 1;
-        if !error.is_retryable() {
-            return Err(error);
-        }
-        // A clock that was set back counts as no time at all; the number of attempts still ends it.
-        let elapsed = clock.now().duration_since(began).max(SignedDuration::ZERO).unsigned_abs();
-        match policy.delay(failed, elapsed, error.retry_after, seed) {
-            Some(delay) => clock.sleep(delay).await,
+        match tries.wait(clock.now(), policy, &error) {
+            Some(wait) => clock.sleep(wait).await,
             None => return Err(error),
         }
     }
@@ -152,7 +162,7 @@ mod tests {
     async fn run(policy: &RetryPolicy, error: fn() -> PortError) -> (u32, Vec<Duration>) {
         let clock = Sleeps::default();
         let mut calls = 0;
-        let outcome: Result<(), _> = retry(&clock, policy, 7, |_| {
+        let outcome: Result<(), _> = retry(&clock, policy, || {
             calls += 1;
             std::future::ready(Err(error()))
         })
@@ -195,10 +205,12 @@ mod tests {
     #[tokio::test]
     async fn a_later_success_is_the_answer() {
         let clock = Sleeps::default();
-        let outcome = retry(&clock, &POLICY, 1, |failed| async move {
-            if failed < 2 { Err(PortError::unavailable("not yet")) } else { Ok(failed) }
+        let mut failed = 0;
+        let outcome = retry(&clock, &POLICY, || {
+            failed += 1;
+            std::future::ready(if failed < 3 { Err(PortError::unavailable("not yet")) } else { Ok("done") })
         });
-        assert_eq!(outcome.await.unwrap(), 2);
+        assert_eq!(outcome.await.unwrap(), "done");
     }
 
     #[tokio::test]
@@ -211,9 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn different_seeds_wait_differently_and_the_same_seed_the_same() {
-        let wait = |seed| POLICY.delay(3, Duration::ZERO, None, seed).unwrap();
-        assert_eq!(wait(1), wait(1));
-        assert_ne!(wait(1), wait(2));
+    fn who_fails_a_moment_later_comes_back_at_another_time() {
+        let busy = PortError::unavailable("down");
+        let waits = |moment: i64| {
+            let begin = Timestamp::UNIX_EPOCH + SignedDuration::from_nanos(moment);
+            let mut tries = Tries::default();
+            [0, 1].map(|second| tries.wait(begin + SignedDuration::from_secs(second), &POLICY, &busy).unwrap())
+        };
+        assert_eq!(waits(5), waits(5));
+        assert_ne!(waits(5), waits(6));
     }
 }

@@ -5,8 +5,6 @@
 
 mod resuming;
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,34 +19,27 @@ use resuming::Resuming;
 pub struct RetryingStore {
     inner: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
-    policy: RetryPolicy,
-    seed: u64,
+    asking: RetryPolicy,
+    writing: RetryPolicy,
 }
 
 impl RetryingStore {
-    /// `seed` should differ between processes, so that they do not come back together; see `RetryPolicy::delay`.
-    pub fn new(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, policy: RetryPolicy, seed: u64) -> Self {
-        Self { inner, clock, policy, seed }
+    /// Somebody waits for an answer, and an endpoint that was mistyped never gives one: questions are given up soon. A
+    /// file is what all the work before it was done for, so it is worth waiting for a server that restarts.
+    pub fn new(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, clock, asking: RetryPolicy::BRIEF, writing: RetryPolicy::PATIENT }
     }
 
     /// A plain stream, which may break.
     async fn open(&self, key: &ObjectKey) -> Result<Reader, PortError> {
-        retry(&*self.clock, &self.policy, self.seed(key.as_str()), |_| self.inner.get(key)).await
-    }
-
-    /// Different keys wait different times.
-    fn seed(&self, key: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, key).hash(&mut hasher);
-        hasher.finish()
+        retry(&*self.clock, &self.asking, || self.inner.get(key)).await
     }
 }
 
 #[async_trait]
 impl ObjectStore for RetryingStore {
     async fn put(&self, key: &ObjectKey, body: Body) -> Result<(), PortError> {
-        let seed = self.seed(key.as_str());
-        retry(&*self.clock, &self.policy, seed, |_| self.inner.put(key, body.clone())).await
+        retry(&*self.clock, &self.writing, || self.inner.put(key, body.clone())).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Reader, PortError> {
@@ -57,24 +48,23 @@ impl ObjectStore for RetryingStore {
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, PortError> {
-        retry(&*self.clock, &self.policy, self.seed(key.as_str()), |_| self.inner.head(key)).await
+        retry(&*self.clock, &self.asking, || self.inner.head(key)).await
     }
 
     async fn list(&self, directory: &str) -> Result<Listing, PortError> {
-        retry(&*self.clock, &self.policy, self.seed(directory), |_| self.inner.list(directory)).await
+        retry(&*self.clock, &self.asking, || self.inner.list(directory)).await
     }
 
     async fn list_all(&self, directory: &str) -> Result<Listing, PortError> {
-        retry(&*self.clock, &self.policy, self.seed(directory), |_| self.inner.list_all(directory)).await
+        retry(&*self.clock, &self.asking, || self.inner.list_all(directory)).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), PortError> {
-        retry(&*self.clock, &self.policy, self.seed(key.as_str()), |_| self.inner.delete(key)).await
+        retry(&*self.clock, &self.asking, || self.inner.delete(key)).await
     }
 
     async fn presign_get(&self, key: &ObjectKey, valid_for: Duration) -> Result<Option<String>, PortError> {
-        let seed = self.seed(key.as_str());
-        retry(&*self.clock, &self.policy, seed, |_| self.inner.presign_get(key, valid_for)).await
+        retry(&*self.clock, &self.asking, || self.inner.presign_get(key, valid_for)).await
     }
 
     fn describe(&self) -> String {

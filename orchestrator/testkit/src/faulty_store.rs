@@ -189,7 +189,7 @@ mod tests {
     async fn a_busy_store_is_asked_again_and_no_sooner_than_it_says() {
         let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
         let clock = Arc::new(FakeClock::jumping());
-        let store = RetryingStore::new(faulty.clone(), clock.clone(), RetryPolicy::BRIEF, 7);
+        let store = RetryingStore::new(faulty.clone(), clock.clone());
         let key = ObjectKey::parse("a/b").unwrap();
         let asked = Duration::from_secs(3);
         let throttled = WhatFails::Refused { kind: ErrorKind::Throttled, retry_after: Some(asked) };
@@ -208,7 +208,7 @@ mod tests {
     async fn a_refusal_for_good_is_not_repeated_and_a_long_one_ends() {
         let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
         let clock = Arc::new(FakeClock::jumping());
-        let store = RetryingStore::new(faulty.clone(), clock, RetryPolicy::BRIEF, 7);
+        let store = RetryingStore::new(faulty.clone(), clock);
         let key = ObjectKey::parse("a").unwrap();
         faulty.refuse(StoreVerb::Put, "", ErrorKind::Denied, 1);
         let error = store.put(&key, Body::Bytes("x".into())).await.unwrap_err();
@@ -236,7 +236,7 @@ mod tests {
     async fn a_broken_stream_is_carried_on_where_it_broke() {
         let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
         let clock = Arc::new(FakeClock::jumping());
-        let store = RetryingStore::new(faulty.clone(), clock, RetryPolicy::BRIEF, 7);
+        let store = RetryingStore::new(faulty.clone(), clock);
         let key = ObjectKey::parse("a").unwrap();
         let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at ^ (at >> 9)) as u8).collect();
         put(&store, &key, bytes.clone()).await;
@@ -251,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_keeps_breaking_at_the_same_place_fails() {
         let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()), RetryPolicy::BRIEF, 7);
+        let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()));
         let key = ObjectKey::parse("a").unwrap();
         put(&store, &key, "0123456789").await;
         for _ in 0..100 {
@@ -270,7 +270,7 @@ mod tests {
     async fn an_object_that_was_replaced_is_not_carried_on() {
         for replacement in ["abcd56789x", "01"] {
             let faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
-            let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()), RetryPolicy::BRIEF, 7);
+            let store = RetryingStore::new(faulty.clone(), Arc::new(FakeClock::jumping()));
             let key = ObjectKey::parse("a").unwrap();
             put(&store, &key, "0123456789").await;
             faulty.plan(StoreVerb::Get, "", WhatFails::BreaksAfter(4));

@@ -247,7 +247,6 @@ fn strings(texts: &[&str]) -> Vec<String> {
 mod tests {
     use std::sync::Arc;
 
-    use ports::retry::RetryPolicy;
     use store::{DiskStore, MemoryStore, PrefixStore, RetryingStore};
 
     use super::*;
@@ -282,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn retrying_changes_nothing_that_works() {
         let clock = Arc::new(FakeClock::jumping());
-        let store = RetryingStore::new(Arc::new(MemoryStore::new()), clock, RetryPolicy::BRIEF, 1);
+        let store = RetryingStore::new(Arc::new(MemoryStore::new()), clock);
         conformance(&store, Effort::SMALL).await;
     }
 }

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ports::retry::RetryPolicy;
 use ports::{Body, Clock, ErrorKind, ObjectStore};
 use store::RetryingStore;
 use testkit::object_store_suite::{put, read};
@@ -49,7 +48,7 @@ async fn a_server_that_comes_back_is_asked_again() {
     put(&*inner, &key("a"), "before").await;
     server.stop();
     let clock = Arc::new(Reviving { server: std::sync::Mutex::new(server) });
-    let store = RetryingStore::new(inner, clock.clone(), RetryPolicy::BRIEF, 1);
+    let store = RetryingStore::new(inner, clock.clone());
     assert_eq!(read(&store, &key("a")).await, b"before");
     clock.server.lock().unwrap().stop();
     put(&store, &key("a"), "after").await;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use ::ports::cluster::{ListEvent, ListQuery};
+use ::ports::retry::{RetryPolicy, Tries};
 use ::ports::{Clock, Cluster, PortError};
 use futures::StreamExt;
 use model::request::LabelChoice;
@@ -14,7 +15,6 @@ use plan::backup::facts::{Keep, More, Role, observe};
 use plan::backup::policy::{Fate, ItemRules};
 
 use super::spool::{Span, SpoolWriter};
-use crate::ports::Patience;
 
 /// One list to make.
 #[derive(Debug, Clone)]
@@ -92,10 +92,9 @@ pub(crate) async fn list_some(
     spool: &mut SpoolWriter,
     wanted: Wanted<'_>,
 ) -> Result<Listed, ListError> {
-    let patience = Patience::default();
     let failed = |source| ListError::Port { kind: task.resource.group_resource().to_string(), source };
     let mut restarts = 0;
-    let mut attempts = 0;
+    let mut tries = Tries::default();
     let mut listed = Listed::begin();
     let mut token: Option<String> = None;
     loop {
@@ -106,7 +105,7 @@ pub(crate) async fn list_some(
             Ok(None) => return Ok(listed),
             Ok(more) => {
                 token = more;
-                attempts = 0;
+                tries = Tries::default();
             }
             Err(PageError::Spool(error)) => return Err(ListError::Spool(error)),
             Err(PageError::Port(error)) if error.is_expired() && restarts < RESTARTS => {
@@ -117,8 +116,9 @@ pub(crate) async fn list_some(
             Err(PageError::Port(error)) => {
                 listed.items.truncate(mark.0);
                 listed.unreadable.truncate(mark.1);
-                attempts += 1;
-                let Some(wait) = patience.wait(attempts, &error) else { return Err(failed(error)) };
+                let Some(wait) = tries.wait(clock.now(), &RetryPolicy::PATIENT, &error) else {
+                    return Err(failed(error));
+                };
                 clock.sleep(wait).await;
             }
         }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::ports::PortError;
 use ::ports::cluster::ObjectRef;
+use ::ports::retry::{RetryPolicy, retry};
 use model::request::BackupRequest;
 use model::{ApiResource, Catalog, Finding, GroupResource, KubernetesVersion, Reason, Severity, chain};
 use plan::backup::facts::{FactTable, ItemFact, Keep, Role};
@@ -20,7 +21,7 @@ use tokio::task::JoinSet;
 
 use super::list::{ListError, ListTask, Listed, Sieve, list};
 use super::spool::{Span, Spool, SpoolWriter};
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 use crate::progress::{Progress, Stage};
 
 /// What a backup has seen.
@@ -66,7 +67,7 @@ pub(crate) async fn observe(
     let policy = Policy::of(request)?;
     progress.begin(Stage::Discover, None);
     let cluster = outside.cluster.as_ref();
-    let discovery = retrying(outside.clock.as_ref(), Patience::default(), || cluster.discover())
+    let discovery = retry(outside.clock.as_ref(), &RetryPolicy::PATIENT, || cluster.discover())
         .await
         .map_err(|source| ObserveError::Discover { server: cluster.describe(), source })?;
     let mut findings: Vec<Finding> = discovery
@@ -305,7 +306,7 @@ impl<'a> Gathering<'a> {
                     let Some(resource) = catalog.preferred(&id.resource) else { continue };
                     let object = ObjectRef { resource, namespace: id.namespace.as_deref(), name: &id.name };
                     let get = || outside.cluster.get(&object);
-                    match retrying(outside.clock.as_ref(), Patience::default(), get).await {
+                    match retry(outside.clock.as_ref(), &RetryPolicy::PATIENT, get).await {
                         Ok(body) => answers.push((task(resource, true, None, None, request, self.keep), body)),
                         Err(error) if error.is_not_found() => {}
                         Err(error) => {

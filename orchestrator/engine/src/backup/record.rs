@@ -21,7 +21,7 @@ use super::observe::Observation;
 use super::{BackupJob, BackupOutcome};
 use crate::bucket::BackupKeys;
 use crate::log::RunLog;
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 use crate::progress::{Progress, Stage};
 
 #[derive(Debug, thiserror::Error)]
@@ -147,10 +147,7 @@ impl Upload<'_> {
     }
 
     async fn put(&self, key: &ObjectKey, body: Body) -> Result<(), RecordError> {
-        let put = || self.outside.store.put(key, body.clone());
-        retrying(self.outside.clock.as_ref(), Patience::default(), put)
-            .await
-            .map_err(|source| RecordError::Put { key: key.clone(), source })
+        self.outside.store.put(key, body).await.map_err(|source| RecordError::Put { key: key.clone(), source })
     }
 }
 

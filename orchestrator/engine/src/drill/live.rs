@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::ports::cluster::{ListEvent, ListQuery, ObjectRef};
+use ::ports::retry::{RetryPolicy, Tries, retry};
 use ::ports::{Clock, Cluster, PortError};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -14,7 +15,6 @@ use scenario::steps::ClusterHandle;
 use scenario::{Failure, FailureKind, Period};
 
 use super::step::{StepContext, failed};
-use crate::ports::{Patience, retrying};
 
 /// More objects of one kind than this are not looked at one by one.
 const MAX_OBJECTS: usize = 200_000;
@@ -25,23 +25,27 @@ pub(super) struct Live {
     pub(super) catalog: Catalog,
     /// As the server prints it.
     pub(super) version: String,
-    patience: Patience,
+    patience: RetryPolicy,
 }
 
 impl Live {
     pub(super) async fn connect(context: &StepContext, handle: &ClusterHandle) -> Result<Self, Failure> {
-        Self::connect_with(context, handle, Patience::default()).await
+        Self::connect_with(context, handle, RetryPolicy::PATIENT).await
     }
 
     /// Does not wait long for a server that may be gone.
     pub(super) async fn connect_shortly(context: &StepContext, handle: &ClusterHandle) -> Result<Self, Failure> {
-        Self::connect_with(context, handle, Patience { attempts: 4, ..Patience::default() }).await
+        Self::connect_with(context, handle, RetryPolicy::BRIEF).await
     }
 
-    async fn connect_with(context: &StepContext, handle: &ClusterHandle, patience: Patience) -> Result<Self, Failure> {
+    async fn connect_with(
+        context: &StepContext,
+        handle: &ClusterHandle,
+        patience: RetryPolicy,
+    ) -> Result<Self, Failure> {
         let cluster = context.cluster(handle).await?;
         let clock = Arc::clone(&context.clock);
-        let discovery = retrying(clock.as_ref(), patience, || cluster.discover())
+        let discovery = retry(clock.as_ref(), &patience, || cluster.discover())
             .await
             .map_err(|error| failed(format!("failed to discover what {} serves", cluster.describe()), &error))?;
         Ok(Self { clock, catalog: discovery.catalog, version: discovery.version, cluster, patience })
@@ -49,7 +53,7 @@ impl Live {
 
     /// Looks again at what is served.
     pub(super) async fn discover(&mut self) -> Result<(), Failure> {
-        let discovery = retrying(self.clock.as_ref(), self.patience, || self.cluster.discover())
+        let discovery = retry(self.clock.as_ref(), &self.patience, || self.cluster.discover())
             .await
             .map_err(|error| failed(format!("failed to discover what {} serves", self.cluster.describe()), &error))?;
         self.catalog = discovery.catalog;
@@ -78,18 +82,15 @@ impl Live {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<Manifest>, PortError> {
-        let mut attempts = 0;
+        let (mut tries, mut expired) = (Tries::default(), 0);
         loop {
             match self.list_once(resource, namespace, selector).await {
                 Ok(objects) => return Ok(objects),
-                Err(error) if error.is_expired() && attempts < 5 => attempts += 1,
-                Err(error) => {
-                    attempts += 1;
-                    match self.patience.wait(attempts, &error) {
-                        Some(wait) => self.clock.sleep(wait).await,
-                        None => return Err(error),
-                    }
-                }
+                Err(error) if error.is_expired() && expired < 5 => expired += 1,
+                Err(error) => match tries.wait(self.clock.now(), &self.patience, &error) {
+                    Some(wait) => self.clock.sleep(wait).await,
+                    None => return Err(error),
+                },
             }
         }
     }
@@ -136,7 +137,7 @@ impl Live {
         name: &str,
     ) -> Result<Option<Manifest>, PortError> {
         let object = ObjectRef { resource, namespace: namespace.filter(|_| resource.namespaced), name };
-        match retrying(self.clock.as_ref(), self.patience, || self.cluster.get(&object)).await {
+        match retry(self.clock.as_ref(), &self.patience, || self.cluster.get(&object)).await {
             Ok(body) => parse(&body).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -149,7 +150,7 @@ impl Live {
         let target = ObjectRef { resource, namespace, name: object.name() };
         let body = Bytes::from(object.to_vec());
         let create = || self.cluster.create(&target, body.clone(), false);
-        match retrying(self.clock.as_ref(), self.patience, create).await {
+        match retry(self.clock.as_ref(), &self.patience, create).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_already_exists() => Ok(false),
             Err(error) => Err(error),
@@ -164,7 +165,7 @@ impl Live {
         name: &str,
     ) -> Result<(), PortError> {
         let object = ObjectRef { resource, namespace: namespace.filter(|_| resource.namespaced), name };
-        match retrying(self.clock.as_ref(), self.patience, || self.cluster.delete(&object)).await {
+        match retry(self.clock.as_ref(), &self.patience, || self.cluster.delete(&object)).await {
             Err(error) if !error.is_not_found() => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }

@@ -19,7 +19,7 @@ use super::prepared::PlannedRestore;
 use crate::bucket::RestoreKeys;
 use crate::exec;
 use crate::log::RunLog;
-use crate::ports::{Outside, Patience, elapsed, retrying};
+use crate::ports::{Outside, elapsed};
 use crate::progress::{Progress, Stage};
 
 /// Pods whose commands run at a time.
@@ -81,7 +81,7 @@ pub(super) async fn run_hooks(
 async fn was_interrupted(outside: &Outside, name: &str, log: &RunLog) -> bool {
     let Ok(keys) = RestoreKeys::new(name) else { return false };
     let key = keys.record();
-    match retrying(outside.clock.as_ref(), Patience::default(), || outside.store.head(&key)).await {
+    match outside.store.head(&key).await {
         Ok(found) => found.is_none(),
         Err(error) => {
             let message = format!(

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ::ports::PortError;
 use ::ports::cluster::{Discovery, ListEvent, ListQuery};
+use ::ports::retry::{RetryPolicy, Tries, retry};
 use futures::StreamExt;
 use model::{ApiResource, Finding, GroupResource, ItemId, Manifest, Reason, Severity, chain};
 use plan::backup::facts::{Keep, Role};
@@ -15,7 +16,7 @@ use plan::restore::scopes::scopes;
 
 use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use crate::backup::spool::{Span, SpoolWriter};
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
@@ -38,23 +39,27 @@ pub(crate) struct Existing {
 
 pub(crate) async fn discover(outside: &Outside) -> Result<Discovery, ObserveError> {
     let cluster = outside.cluster.as_ref();
-    retrying(outside.clock.as_ref(), Patience::default(), || cluster.discover())
+    retry(outside.clock.as_ref(), &RetryPolicy::PATIENT, || cluster.discover())
         .await
         .map_err(|source| ObserveError::Discover { server: cluster.describe(), source })
 }
 
+/// How often a list that expired is begun anew.
+const EXPIRES: u32 = 14;
+
 /// Every object of one kind, parsed; for kinds of which there are few. A list that breaks off or expires begins anew.
 pub(crate) async fn all_of(outside: &Outside, resource: &ApiResource) -> Result<Vec<Manifest>, PortError> {
-    let patience = Patience::default();
-    let mut attempts = 0;
+    let (mut tries, mut expired) = (Tries::default(), 0);
     loop {
         let error = match all_once(outside, resource).await {
             Ok(all) => return Ok(all),
             Err(error) => error,
         };
-        attempts += 1;
-        let again = (error.is_expired() && attempts < patience.attempts).then_some(std::time::Duration::ZERO);
-        match again.or_else(|| patience.wait(attempts, &error)) {
+        if error.is_expired() && expired < EXPIRES {
+            expired += 1;
+            continue;
+        }
+        match tries.wait(outside.clock.now(), &RetryPolicy::PATIENT, &error) {
             Some(wait) => outside.clock.sleep(wait).await,
             None => return Err(error),
         }

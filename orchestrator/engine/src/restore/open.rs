@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
 use crate::bucket::BackupKeys;
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 use crate::progress::{Progress, Stage};
 
 /// A backup on disk.
@@ -146,8 +146,7 @@ pub async fn open(
 
 /// A side file, whole; `None` when it is not there.
 pub(crate) async fn fetch(outside: &Outside, key: &ObjectKey) -> Result<Option<Vec<u8>>, OpenError> {
-    let get = || outside.store.get(key);
-    let reader = match retrying(outside.clock.as_ref(), Patience::default(), get).await {
+    let reader = match outside.store.get(key).await {
         Ok(reader) => reader,
         Err(error) if error.is_not_found() => return Ok(None),
         Err(source) => return Err(OpenError::Get { key: key.clone(), source }),
@@ -160,10 +159,7 @@ pub(crate) async fn fetch(outside: &Outside, key: &ObjectKey) -> Result<Option<V
 
 async fn download(outside: &Outside, key: &ObjectKey, path: &Path) -> Result<String, OpenError> {
     let mut out = tokio::fs::File::create(path).await.map_err(OpenError::Spool)?;
-    let get = || outside.store.get(key);
-    let mut reader = retrying(outside.clock.as_ref(), Patience::default(), get)
-        .await
-        .map_err(|source| OpenError::Get { key: key.clone(), source })?;
+    let mut reader = outside.store.get(key).await.map_err(|source| OpenError::Get { key: key.clone(), source })?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 17];
     loop {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::ports::PortError;
 use ::ports::cluster::{ListEvent, ListQuery, ObjectRef};
+use ::ports::retry::{RetryPolicy, Tries, retry};
 use futures::{StreamExt, TryStreamExt};
 use model::{ItemId, Reason, chain};
 use plan::backup::facts::{Keep, Role, observe};
@@ -18,7 +19,7 @@ use super::act::Acted;
 use super::identity::{Fingerprint, fingerprint, fingerprint_of};
 use super::prepared::PlannedRestore;
 use crate::log::RunLog;
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 use crate::progress::{Progress, Stage};
 
 type Left = BTreeSet<Fingerprint>;
@@ -90,12 +91,13 @@ async fn missing(
     let label = planned.file.request.name.as_str();
     let selector = format!("velero.io/restore-name={}", model::go_duration::valid_label_value(label));
     for namespace in scopes(items.len(), &namespaces) {
-        let mut attempts = 0;
+        let (mut tries, mut expired) = (Tries::default(), 0);
         while let Err(error) = remove_listed(outside, api, namespace.as_deref(), &selector, &mut left).await {
-            attempts += 1;
-            let retry = if error.is_expired() { Some(std::time::Duration::ZERO) } else { None };
-            let wait = retry.filter(|_| attempts < 5).or_else(|| Patience::default().wait(attempts, &error));
-            match wait {
+            if error.is_expired() && expired < 5 {
+                expired += 1;
+                continue;
+            }
+            match tries.wait(outside.clock.now(), &RetryPolicy::PATIENT, &error) {
                 Some(wait) => outside.clock.sleep(wait).await,
                 None => return Err(error),
             }
@@ -106,7 +108,7 @@ async fn missing(
     let looks = items.iter().copied().filter(not_listed).map(|at| async move {
         let ItemId { namespace, name, .. } = &*planned.file.items[at as usize].target;
         let object = ObjectRef { resource: api, namespace: namespace.as_deref(), name };
-        match retrying(outside.clock.as_ref(), Patience::default(), || outside.cluster.get(&object)).await {
+        match retry(outside.clock.as_ref(), &RetryPolicy::PATIENT, || outside.cluster.get(&object)).await {
             Ok(_) => Ok(None),
             Err(error) if error.is_not_found() => Ok(Some(at)),
             Err(error) => Err(error),

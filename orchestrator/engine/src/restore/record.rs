@@ -21,7 +21,7 @@ use super::prepared::PlannedRestore;
 use super::{ItemOutcome, ItemVerdict, OpenedBackup, RestoreJob, RestoreOutcome};
 use crate::bucket::RestoreKeys;
 use crate::log::RunLog;
-use crate::ports::{Outside, Patience, retrying};
+use crate::ports::Outside;
 
 const EXCEPTIONS: usize = 1000;
 
@@ -162,10 +162,7 @@ async fn upload(
 }
 
 async fn put(outside: &Outside, key: &ObjectKey, bytes: Vec<u8>) -> Result<(), PortError> {
-    let body = Body::Bytes(Bytes::from(bytes));
-    // A location that is read-only stays so; trying for minutes would only delay the answer.
-    let patience = Patience { attempts: 4, ..Patience::default() };
-    retrying(outside.clock.as_ref(), patience, || outside.store.put(key, body.clone())).await
+    outside.store.put(key, Body::Bytes(Bytes::from(bytes))).await
 }
 
 fn identity(job: &RestoreJob<'_>, outcome: &RestoreOutcome) -> Identity {

@@ -164,6 +164,18 @@ async fn a_bucket_that_is_busy_or_loses_answers_gets_a_whole_backup() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_whose_stream_breaks_is_read_on_where_it_broke() {
+    let bed = Bed::new();
+    bed.backup("b").await.unwrap();
+    for bytes in [0, 1, 700, 1500] {
+        bed.store.plan(StoreVerb::Get, ".tar.gz", WhatFails::BreaksAfter(bytes));
+    }
+    bed.store.refuse(StoreVerb::Get, ".tar.gz", ErrorKind::Unavailable, 1);
+    holds_all_configs(&bed, "b").await;
+    assert_eq!(bed.store.left(), 0, "every fault was met");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_exists_is_not_overwritten() {
     let bed = Bed::new();
     bed.backup("b").await.unwrap();

@@ -10,7 +10,7 @@ use engine::{Outside, Quiet, shelf};
 use model::request::{BackupRequest, RestoreRequest};
 use plan::restore::webhooks::UnreadyWebhooks;
 use serde_json::{Map, Value, json};
-use store::MemoryStore;
+use store::{MemoryStore, RetryingStore};
 use testkit::{FakeClock, FakeCluster, FaultyStore};
 
 pub(crate) struct Bed {
@@ -27,8 +27,10 @@ impl Bed {
         Self { source, store: Arc::new(FaultyStore::new(MemoryStore::new())), clock: Arc::new(FakeClock::jumping()) }
     }
 
+    /// With the store wrapped as buckets are.
     pub(crate) fn outside(&self, cluster: &Arc<FakeCluster>) -> Outside {
-        Outside { cluster: cluster.clone(), store: self.store.clone(), clock: self.clock.clone() }
+        let store = Arc::new(RetryingStore::new(self.store.clone(), self.clock.clone()));
+        Outside { cluster: cluster.clone(), store, clock: self.clock.clone() }
     }
 
     pub(crate) async fn backup(&self, name: &str) -> Result<BackupOutcome, BackupError> {

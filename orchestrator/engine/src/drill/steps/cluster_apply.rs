@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use ::ports::cluster::{ObjectRef, PatchKind};
+use ::ports::retry::{RetryPolicy, retry};
 use bytes::Bytes;
 use model::request::ExistingPolicy;
 use model::{ApiResource, ItemId, Manifest};
@@ -152,7 +153,7 @@ async fn apply(context: &StepContext, live: &Live, params: &Params, planned: &Pl
         let body = Bytes::from(body.to_vec());
         live.cluster.patch(&target, PatchKind::Apply { field_manager: MANAGER }, body)
     };
-    crate::ports::retrying(live.clock.as_ref(), crate::ports::Patience::default(), patch).await.map_err(broke)?;
+    retry(live.clock.as_ref(), &RetryPolicy::PATIENT, patch).await.map_err(broke)?;
     Ok(Applied::Updated)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::ports::cluster::{ObjectRef, PatchKind};
+use ::ports::retry::{RetryPolicy, Tries, retry};
 use ::ports::{Clock, Cluster, ErrorKind, PortError};
 use bytes::Bytes;
 use model::request::ExistingPolicy;
@@ -15,7 +16,7 @@ use plan::restore::conflict::{Conflict, conflict};
 use super::ground::Ground;
 use super::refusal::{broken_webhook, is_terminating, missing_namespace, refused};
 use super::struggle::{Struggle, Trouble};
-use crate::ports::{Outside, Patience};
+use crate::ports::Outside;
 use crate::restore::prepared::{PlannedRestore, Work};
 use crate::restore::{ItemVerdict, RestoreJob};
 
@@ -95,7 +96,7 @@ impl Sending<'_> {
         if is_patch {
             return self.patch(body).await;
         }
-        let mut attempts = 0;
+        let mut tries = Tries::default();
         let mut short_waits = 0;
         loop {
             self.writes += 1;
@@ -104,11 +105,10 @@ impl Sending<'_> {
                     self.struggle.went_well(self.kind, self.target.namespace.as_deref());
                     return self.with_status(&created, status).await;
                 }
-                Err(error) if error.is_already_exists() => return self.exists(&body, status, attempts > 0).await,
+                Err(error) if error.is_already_exists() => return self.exists(&body, status, self.writes > 1).await,
                 Err(error) => error,
             };
             self.throttled |= error.kind == ErrorKind::Throttled;
-            attempts += 1;
             if let Some((trouble, wait)) = self.any_moment(&error) {
                 if short_waits < self.struggle.short_waits(&trouble) {
                     short_waits += 1;
@@ -118,7 +118,7 @@ impl Sending<'_> {
                 self.struggle.gave_up(trouble);
                 return (ItemVerdict::Failed, Some(refused(&error)));
             }
-            match self.patience(attempts, &error) {
+            match self.wait(&mut tries, &error) {
                 Some(wait) => self.clock.sleep(wait).await,
                 None => return (ItemVerdict::Failed, Some(refused(&error))),
             }
@@ -139,13 +139,13 @@ impl Sending<'_> {
     }
 
     /// How long to wait before the next attempt; `None` gives up, and others are to know.
-    fn patience(&self, done: u32, error: &PortError) -> Option<Duration> {
+    fn wait(&self, tries: &mut Tries, error: &PortError) -> Option<Duration> {
         let webhook = broken_webhook(error);
-        let patience = match &webhook {
+        let policy = match &webhook {
             Some(name) => self.struggle.of_webhook(name),
             None => self.struggle.of_server(self.kind),
         };
-        let wait = patience.wait(done, error);
+        let wait = tries.wait(self.clock.now(), &policy, error);
         if wait.is_none() && error.is_retryable() {
             self.struggle.gave_up(webhook.map_or(Trouble::Kind(self.kind), Trouble::Webhook));
         }
@@ -176,7 +176,7 @@ impl Sending<'_> {
     }
 
     async fn patch(&mut self, body: Bytes) -> Outcome {
-        let mut attempts = 0;
+        let mut tries = Tries::default();
         loop {
             self.writes += 1;
             let error = match self.cluster.patch(&self.object(), PatchKind::Merge, body.clone()).await {
@@ -186,9 +186,8 @@ impl Sending<'_> {
                 }
                 Err(error) => error,
             };
-            attempts += 1;
             self.throttled |= error.kind == ErrorKind::Throttled;
-            match self.patience(attempts, &error) {
+            match self.wait(&mut tries, &error) {
                 Some(wait) => self.clock.sleep(wait).await,
                 None => return (ItemVerdict::Failed, Some(refused(&error))),
             }
@@ -204,7 +203,7 @@ impl Sending<'_> {
         let Ok(mut object) = Manifest::from_slice(created) else { return done };
         object.set_gvk(&self.resource.gvk());
         object.set("/status", status);
-        let mut attempts = 0;
+        let (mut tries, mut conflicts) = (Tries::default(), 0);
         loop {
             self.writes += 1;
             let body = Bytes::from(object.to_vec());
@@ -212,16 +211,16 @@ impl Sending<'_> {
                 Ok(_) => return done,
                 Err(error) => error,
             };
-            attempts += 1;
             if error.kind == ErrorKind::Conflict
-                && attempts < 10
+                && conflicts < 10
                 && let Ok(there) = self.get().await
                 && let Some(version) = there.get("/metadata/resourceVersion").cloned()
             {
+                conflicts += 1;
                 object.set("/metadata/resourceVersion", version);
                 continue;
             }
-            match Patience::default().wait(attempts, &error) {
+            match tries.wait(self.clock.now(), &RetryPolicy::PATIENT, &error) {
                 Some(wait) => self.clock.sleep(wait).await,
                 None => {
                     let message = format!("created, but its status could not be restored: {}", chain(&error));
@@ -234,7 +233,7 @@ impl Sending<'_> {
     async fn get(&self) -> Result<Manifest, PortError> {
         let object = self.object();
         let get = || self.cluster.get(&object);
-        let body = crate::ports::retrying(self.clock, Patience::default(), get).await?;
+        let body = retry(self.clock, &RetryPolicy::PATIENT, get).await?;
         Manifest::from_slice(&body)
             .map_err(|error| PortError::invalid("the server's answer is no object").with_source(error))
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plan::restore::webhooks::UnreadyWebhooks;
 
-use crate::ports::Patience;
+use ::ports::retry::RetryPolicy;
 
 /// What an item waited for in vain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,23 +36,21 @@ impl Struggle {
     }
 
     /// How often to ask the server.
-    pub(super) fn of_server(&self, kind: u16) -> Patience {
-        let patience = Patience::default();
+    pub(super) fn of_server(&self, kind: u16) -> RetryPolicy {
         match self.is_tired(&Trouble::Server, 64) || self.is_tired(&Trouble::Kind(kind), 16) {
-            true => Patience { attempts: 2, ..patience },
-            false => patience,
+            true => RetryPolicy { attempts: 2, ..RetryPolicy::PATIENT },
+            false => RetryPolicy::PATIENT,
         }
     }
 
     /// How often to ask while a webhook does not work.
-    pub(super) fn of_webhook(&self, name: &str) -> Patience {
-        let patience = Patience::default();
+    pub(super) fn of_webhook(&self, name: &str) -> RetryPolicy {
         let attempts = match (self.is_tired(&Trouble::Webhook(name.to_owned()), 3), self.waits_for_webhooks) {
             (true, _) => 1,
-            (false, true) => patience.attempts,
+            (false, true) => RetryPolicy::PATIENT.attempts,
             (false, false) => 5,
         };
-        Patience { attempts, ..patience }
+        RetryPolicy { attempts, ..RetryPolicy::PATIENT }
     }
 
     /// How many short waits something that should be there any moment is worth.
