@@ -2,7 +2,7 @@
 //!
 //! Works through ports alone, so that the same code runs against a real cluster and bucket and against fakes.
 //!
-//! - [`ports`]: the outside that an operation works with, and the retries around it.
+//! - [`ports`]: the outside that an operation works with.
 //! - [`progress`]: what a caller may show while an operation runs.
 //! - [`log`]: the log of one operation, which its users download.
 //! - [`bucket`]: where the files of backups and restores lie.

@@ -6,7 +6,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
@@ -40,8 +39,6 @@ impl RetryPolicy {
         max_delay: Duration::from_secs(2),
         total: Duration::from_secs(15),
     };
-    pub const NEVER: Self =
-        Self { attempts: 1, first_delay: Duration::ZERO, max_delay: Duration::ZERO, total: Duration::ZERO };
 
     /// How long to wait after `failed` tries, `elapsed` after the first of them failed; `None` gives up.
     /// Half of a wait is certain and half is drawn from the seed, so that many callers do not come back together.
@@ -101,21 +98,6 @@ where
         match tries.wait(clock.now(), policy, &error) {
             Some(wait) => clock.sleep(wait).await,
             None => return Err(error),
-        }
-    }
-}
-
-/// Waits for an answer no longer than `limit`; what is late is dropped and counts as unavailable.
-pub async fn within<T>(
-    clock: &dyn Clock,
-    limit: Duration,
-    doing: &str,
-    operation: impl Future<Output = Result<T, PortError>>,
-) -> Result<T, PortError> {
-    match select(Box::pin(operation), clock.sleep(limit)).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), _)) => {
-            Err(PortError::unavailable(format!("{doing}: no answer within {limit:?}")).with_reason("DeadlineExceeded"))
         }
     }
 }
@@ -194,7 +176,8 @@ mod tests {
         let policy = RetryPolicy { total: Duration::from_millis(250), ..POLICY };
         let (_, waits) = run(&policy, || PortError::unavailable("down")).await;
         assert!(!waits.is_empty() && waits.iter().sum::<Duration>() <= policy.total, "{waits:?}");
-        assert_eq!(run(&RetryPolicy::NEVER, || PortError::unavailable("down")).await.0, 1);
+        let once = RetryPolicy { attempts: 1, ..POLICY };
+        assert_eq!(run(&once, || PortError::unavailable("down")).await.0, 1);
     }
 
     #[tokio::test]
@@ -211,15 +194,6 @@ mod tests {
             std::future::ready(if failed < 3 { Err(PortError::unavailable("not yet")) } else { Ok("done") })
         });
         assert_eq!(outcome.await.unwrap(), "done");
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_never_comes_is_unavailable() {
-        let clock = Sleeps::default();
-        let error = within(&clock, Duration::from_secs(5), "asking", std::future::pending::<Result<(), _>>());
-        let error = error.await.unwrap_err();
-        assert_eq!((error.is_retryable(), error.reason.as_deref()), (true, Some("DeadlineExceeded")));
-        assert_eq!(within(&clock, Duration::ZERO, "asking", async { Ok(3) }).await.unwrap(), 3);
     }
 
     #[test]
