@@ -1,6 +1,6 @@
 //! The report's page in a real browser: every width, light, dark and printed, with axe-core as the judge.
 //!
-//! Needs Chromium and Node, which not every machine has; axe-core comes from the package registry, once.
+//! Needs Chromium and Node, which the check installs; axe-core comes from the package registry, once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ fn the_page_can_be_read_by_everybody() {
         |program: &str| silent(Command::new(program).arg("--version")).status().is_ok_and(|status| status.success());
     for program in ["chromium", "node", "npm"] {
         if !runs(program) {
-            return skip(NAME, Why::MachineCannot, &format!("{program} is not on this machine"));
+            return skip(NAME, Why::NotSetUp, &format!("{program} is not on PATH"));
         }
     }
     let recipe = PathBuf::from(project()).join("tests/report-page");

@@ -33,11 +33,11 @@ pub(super) fn python() -> Option<PathBuf> {
     match made {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
-            skip(&name(), Why::MachineCannot, &format!("python3 makes no virtual environment: {}", said(&output)));
+            skip(&name(), Why::NotSetUp, &format!("python3 makes no virtual environment: {}", said(&output)));
             return None;
         }
         Err(error) => {
-            skip(&name(), Why::MachineCannot, &format!("python3 does not run: {error}"));
+            skip(&name(), Why::NotSetUp, &format!("python3 does not run: {error}"));
             return None;
         }
     }
