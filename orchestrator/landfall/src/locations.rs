@@ -32,7 +32,9 @@ pub(crate) async fn open_or_create(settings: &Settings, wanted: Option<&str>) ->
 async fn open_as(settings: &Settings, wanted: Option<&str>, create: bool) -> Result<Location, Failure> {
     let (name, url) = resolve(settings, wanted)?;
     let url: LocationUrl = url.parse().with_context(|| format!("location {name:?}"))?;
-    Ok(Location { name, store: connect(&url, create).await? })
+    // Folders as well: they may lie on another machine.
+    let store = RetryingStore::new(connect(&url, create).await?, Arc::new(SystemClock));
+    Ok(Location { name, store: Arc::new(store) })
 }
 
 /// The name and the URL of a location.
@@ -89,8 +91,7 @@ async fn s3(location: &S3Location) -> Result<Arc<dyn ObjectStore>> {
         tagging: location.tagging.clone(),
         without_checksums: !location.checksums,
     };
-    let bucket = Arc::new(S3Store::open(&aws, settings).await?);
-    let store: Arc<dyn ObjectStore> = Arc::new(RetryingStore::new(bucket, Arc::new(SystemClock)));
+    let store: Arc<dyn ObjectStore> = Arc::new(S3Store::open(&aws, settings).await?);
     if location.prefix.is_empty() {
         return Ok(store);
     }

@@ -27,7 +27,7 @@ impl Bed {
         Self { source, store: Arc::new(FaultyStore::new(MemoryStore::new())), clock: Arc::new(FakeClock::jumping()) }
     }
 
-    /// With the store wrapped as buckets are.
+    /// With the store wrapped as every location is.
     pub(crate) fn outside(&self, cluster: &Arc<FakeCluster>) -> Outside {
         let store = Arc::new(RetryingStore::new(self.store.clone(), self.clock.clone()));
         Outside { cluster: cluster.clone(), store, clock: self.clock.clone() }
