@@ -7,7 +7,7 @@
 //! - [`clock`]: time that jumps; [`journal`]: a journal that dies on request.
 //! - [`catalog`]: common kinds.
 //! - [`moments`]: when tests kill something, by seed.
-//! - [`processes`]: who is still at work for a test.
+//! - [`processes`]: who is still at work for a test; [`room`]: how many tests are.
 //! - [`skip`]: how a test says that it cannot run.
 
 pub mod catalog;
@@ -19,6 +19,7 @@ pub mod journal;
 pub mod moments;
 pub mod object_store_suite;
 pub mod processes;
+pub mod room;
 pub mod s3_server;
 pub mod skip;
 

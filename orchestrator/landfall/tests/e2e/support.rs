@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,32 +13,10 @@ use ports::cluster::{Cluster, ListEvent, ListQuery, ObjectRef, PatchKind};
 use ports::{ErrorKind, PortError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::room::{Place, Room};
 
-/// Two tests at once: each waits for its servers half of the time, and has one or two of them.
-const ROOM: usize = 2;
-static TAKEN: Mutex<usize> = Mutex::new(0);
-static LEFT: Condvar = Condvar::new();
-
-/// Room for one test.
-struct Place;
-
-impl Place {
-    fn take() -> Self {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken >= ROOM {
-            taken = LEFT.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken += 1;
-        Self
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        LEFT.notify_one();
-    }
-}
+/// Each waits for its servers half of the time, and has one or two of them.
+static ROOM: Room = Room::for_tests(2);
 
 /// Folders of its own, the cache of the user, and a place among the tests. Its sandboxes go when it goes.
 pub(crate) struct Bed {
@@ -56,7 +34,7 @@ pub(crate) struct Ran {
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        let place = Place::take();
+        let place = ROOM.take();
         Self { folder: tempfile::tempdir().unwrap(), _place: place }
     }
 

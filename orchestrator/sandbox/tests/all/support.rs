@@ -3,38 +3,15 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbox::{Sandbox, SandboxName, Settings, Silent, Supervisor, UpRequest};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::room::{Place, Room};
 
-/// Two tests at once: each waits for its servers half of the time.
-const ROOM: usize = 2;
-static TAKEN: Mutex<usize> = Mutex::new(0);
-static LEFT: Condvar = Condvar::new();
-
-/// Room for one test, or all of it.
-struct Place(usize);
-
-impl Place {
-    fn take(size: usize) -> Self {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken + size > ROOM {
-            taken = LEFT.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken += size;
-        Self(size)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
-        LEFT.notify_all();
-    }
-}
+/// Each waits for its servers half of the time.
+static ROOM: Room = Room::for_tests(2);
 
 /// A state folder of its own, the cache of the user, and a place among the tests.
 pub(crate) struct Bench {
@@ -45,12 +22,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::at(Place::take(1))
+        Self::at(ROOM.take())
     }
 
     /// For tests that look at the whole host, change it, or measure: nothing else runs beside them.
     pub(crate) fn alone() -> Self {
-        Self::at(Place::take(ROOM))
+        Self::at(ROOM.take_all())
     }
 
     fn at(place: Place) -> Self {
