@@ -71,7 +71,7 @@ fn the_roles_may_do_what_they_need_and_no_more() {
         std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
     }
     for (role, instead_of, by) in
-        [("restore", "s3:GetBucketLocation", "s3:Nothing"), ("prune", "s3:DeleteObject", "s3:*")]
+        [("restore", "s3:GetBucketLocation", "s3:DeleteBucket"), ("prune", "s3:DeleteObject", "s3:*")]
     {
         let file = folder.path().join(format!("{role}.json.tftpl"));
         let text = std::fs::read_to_string(&file).unwrap();
